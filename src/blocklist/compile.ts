@@ -1,0 +1,376 @@
+/**
+ * Lists → blocklist image (drawing in `image`). Runs on the compile thread; the same lists, gate and
+ * seed always give the same image, octet for octet.
+ *
+ *     exceptions of all lists   read first, since they take out entries wherever those stand
+ *     entries                   one pass: read → hash → gate → table of hashes and build sets
+ *     resolve                   `except` where a category from above must end
+ *     write                     sets still in use are renumbered, the table is copied in hash order
+ *
+ * No object is made per name: names live in the octets of their list and as hashes.
+ */
+
+import { nameToText } from '../dns/name.ts';
+import type { SuffixHashes } from '../dns/suffix-hashes.ts';
+import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
+import { AppError } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import type { Image } from '../lib/image.ts';
+import { sealImage } from '../lib/image.ts';
+import {
+  BUILD_HIGH,
+  BUILD_LIST,
+  BUILD_LOW,
+  BUILD_SET,
+  BUILD_SLOT_WORDS,
+  BuildTable,
+} from './build-table.ts';
+import { CATEGORY_COUNT_MAX } from './category.ts';
+import { Exceptions } from './exceptions.ts';
+import type {
+  FaultReason,
+  ListFormatName,
+  ListSink,
+  RefusalReason,
+} from './formats/list-format.ts';
+import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
+import type { ListFormat } from './formats/parse-list.ts';
+import { LIST_FORMATS } from './formats/parse-list.ts';
+import type { BlocklistImage } from './image.ts';
+import { createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
+import { SetRegistry } from './set-registry.ts';
+
+/** Full slots among all slots of an image. */
+const IMAGE_LOAD = 0.72;
+const NAMES_MAX = 20_000_000;
+const FAULTS_KEPT = 100;
+/** Octets of a name in a list with its line end, for the first guess at the table's size. */
+const OCTETS_A_NAME = 20;
+
+export interface CompileList {
+  readonly id: string;
+  /** 0 to 255. */
+  readonly categoryBit: number;
+  readonly format: ListFormatName;
+  /**
+   * For formats whose lines do not say it (domains, hosts): whether a name covers those below it.
+   * Left out: as the format does.
+   */
+  readonly coversSubdomains?: boolean;
+  /** The octets as fetched; only read. */
+  readonly content: Uint8Array;
+}
+
+export interface CompileOptions {
+  /**
+   * The gate: why a name may not stand in a list, or null.
+   * @param name lower-cased wire octets with the root, valid only during the call
+   */
+  readonly isRefused: (
+    name: Uint8Array,
+    length: number,
+    labelCount: number,
+  ) => RefusalReason | null;
+}
+
+export interface ListFault {
+  readonly line: number;
+  readonly reason: FaultReason | RefusalReason;
+  readonly text: string;
+}
+
+export interface ListReport {
+  readonly id: string;
+  lines: number;
+  /** Names that the parser and the gate accepted, repeated ones included. */
+  entries: number;
+  /** Of these: names that the list itself held before. */
+  duplicates: number;
+  /** Of these: names new to the list that its category already held by other lists. */
+  overlaps: number;
+  /** Of these: names that an exception of the list itself takes out. */
+  excepted: number;
+  exceptions: number;
+  /** Refused lines and names by reason. */
+  readonly refused: Partial<Record<FaultReason | RefusalReason, number>>;
+  /** The first hundred of the refused. */
+  readonly faults: ListFault[];
+}
+
+export interface CompileReport {
+  readonly lists: readonly ListReport[];
+  /** Distinct names in the image. */
+  readonly nameCount: number;
+  readonly setCount: number;
+  readonly imageOctets: number;
+}
+
+export interface CompiledBlocklist {
+  readonly image: Image;
+  readonly buffer: SharedArrayBuffer;
+  readonly blocklist: BlocklistImage;
+  readonly report: CompileReport;
+}
+
+/** All state of one compilation. */
+interface Build {
+  readonly lists: readonly CompileList[];
+  readonly seed: HashSeed;
+  readonly options: CompileOptions;
+  readonly table: BuildTable;
+  readonly sets: SetRegistry;
+  readonly exceptions: Exceptions;
+  /** Of the name at hand. */
+  readonly hashes: SuffixHashes;
+  labelsMin: number;
+  labelsMax: number;
+}
+
+/**
+ * Compiles all lists into one image.
+ * @throws AppError `COMPILE_LIMIT` where the lists need more than an image can hold;
+ *   `COMPILE_COLLISION` where two names share a tag: compile again with a new seed
+ */
+export function compileBlocklist(
+  lists: readonly CompileList[],
+  seed: HashSeed,
+  options: CompileOptions,
+): CompiledBlocklist {
+  checkCategories(lists);
+  const build = createBuild(lists, seed, options);
+  for (const [index, list] of lists.entries()) gatherExceptions(build, index, list);
+  const reports = lists.map((list, index) => insertList(build, index, list));
+  build.exceptions.resolve((hashes, bit, kept) => {
+    insertException(build, hashes, bit, kept);
+  });
+  const blocklist = writeImage(build);
+  const { image, nameCount, setCount } = blocklist;
+  const imageOctets = image.bytes.length;
+  const report = { lists: reports, nameCount, setCount, imageOctets };
+  return { image, buffer: image.buffer, blocklist, report };
+}
+
+function checkCategories(lists: readonly CompileList[]): void {
+  const faulty = lists.find(
+    ({ categoryBit }) => categoryBit < 0 || categoryBit >= CATEGORY_COUNT_MAX,
+  );
+  if (faulty === undefined) return;
+  throw new AppError(
+    'COMPILE_LIMIT',
+    `Compiling the list "${faulty.id}": category ${faulty.categoryBit} is past the ${CATEGORY_COUNT_MAX} categories and services of an image`,
+  );
+}
+
+function createBuild(
+  lists: readonly CompileList[],
+  seed: HashSeed,
+  options: CompileOptions,
+): Build {
+  const octets = lists.reduce((sum, { content }) => sum + content.length, 0);
+  const exceptionLists = lists.map(({ categoryBit, format }) => ({
+    categoryBit,
+    exceptions: LIST_FORMATS[format].exceptions,
+  }));
+  return {
+    lists,
+    seed,
+    options,
+    table: new BuildTable(octets / OCTETS_A_NAME),
+    sets: new SetRegistry(),
+    exceptions: new Exceptions(exceptionLists, seed),
+    hashes: createSuffixHashes(),
+    labelsMin: Number.MAX_SAFE_INTEGER,
+    labelsMax: 0,
+  };
+}
+
+/** Reads a list for its exceptions alone, where its format and content can have any. */
+function gatherExceptions(build: Build, index: number, list: CompileList): void {
+  const format = LIST_FORMATS[list.format];
+  if (!format.mayHaveExceptions(list.content)) return;
+  const { hashes, seed, options, exceptions } = build;
+  format.parse(list.content, {
+    entry: ignore,
+    reject: ignore,
+    exception(name, length, coverage) {
+      hashSuffixes(hashes, seed, name, 0);
+      if (options.isRefused(name, length, hashes.labelCount) !== null) return;
+      exceptions.add(index, name, length, hashes, coverage);
+    },
+  });
+}
+
+function ignore(): void {
+  // The other finds of the list are for the second reading.
+}
+
+function insertList(build: Build, index: number, list: CompileList): ListReport {
+  const format = LIST_FORMATS[list.format];
+  const report = createReport(list.id);
+  build.sets.selectCategory(list.categoryBit);
+  const hasOwnExceptions = build.exceptions.hasOwn(index);
+  const isNoted = build.exceptions.concerns(index);
+  const { hashes, seed, options, exceptions } = build;
+  const sink: ListSink = {
+    entry(name, length, lineCoverage, line) {
+      hashSuffixes(hashes, seed, name, 0);
+      const refusal = options.isRefused(name, length, hashes.labelCount);
+      if (refusal !== null) {
+        refuse(report, line, refusal, name);
+        return;
+      }
+      report.entries++;
+      let coverage = coverageOf(format, list, lineCoverage);
+      if (hasOwnExceptions) coverage = exceptions.keptOf(index, hashes, coverage);
+      if (coverage === 0) {
+        report.excepted++;
+        return;
+      }
+      if (isNoted && (coverage & COVER_BELOW) !== 0) exceptions.note(index, hashes);
+      insertName(build, index, coverage, report);
+    },
+    exception(name, length, _coverage, line) {
+      hashSuffixes(hashes, seed, name, 0);
+      const refusal = options.isRefused(name, length, hashes.labelCount);
+      if (refusal === null) report.exceptions++;
+      else refuse(report, line, refusal, name);
+    },
+    reject(line, reason, text) {
+      addFault(report, line, reason, text);
+    },
+  };
+  report.lines = format.parse(list.content, sink);
+  return report;
+}
+
+function coverageOf(format: ListFormat, list: CompileList, lineCoverage: number): number {
+  if (!format.isCoverageOfList || list.coversSubdomains === undefined) return lineCoverage;
+  return list.coversSubdomains ? COVER_EXACT | COVER_BELOW : COVER_EXACT;
+}
+
+/** Adds the name whose hashes are at hand to the category of its list. */
+function insertName(build: Build, index: number, coverage: number, report: ListReport): void {
+  const { table, hashes, sets } = build;
+  const at = table.claim(hashes, hashes.labelCount);
+  const { words } = table;
+  const set = words[at + BUILD_SET]!;
+  const next = sets.step(set, coverage);
+  if (set === 0) {
+    keepName(build, hashes.labelCount);
+  } else if (words[at + BUILD_LIST] === index + 1) {
+    report.duplicates++;
+  } else if (next === set) {
+    report.overlaps++;
+  }
+  words[at + BUILD_SET] = next;
+  words[at + BUILD_LIST] = index + 1;
+}
+
+/** Ends an inherited category at the name whose hashes are given. */
+function insertException(build: Build, hashes: SuffixHashes, bit: number, kept: number): void {
+  const at = build.table.claim(hashes, hashes.labelCount);
+  const { words } = build.table;
+  const set = words[at + BUILD_SET]!;
+  words[at + BUILD_SET] = build.sets.withException(set, bit, kept);
+  if (set === 0) keepName(build, hashes.labelCount);
+}
+
+function keepName(build: Build, labels: number): void {
+  build.table.keep();
+  if (labels < build.labelsMin) build.labelsMin = labels;
+  if (labels > build.labelsMax) build.labelsMax = labels;
+  if (build.table.count > NAMES_MAX) {
+    throw new AppError('COMPILE_LIMIT', `Compiling the blocklists: more than ${NAMES_MAX} names`);
+  }
+}
+
+function writeImage(build: Build): BlocklistImage {
+  const { table, sets, seed, labelsMax } = build;
+  const numbers = renumberSets(table, sets.words.length / SET_WORDS);
+  const setCount = numbers.used.length;
+  const blocklist = createBlocklistImage(seed, {
+    slotCount: Math.ceil(table.count / IMAGE_LOAD) + 1,
+    nameCount: table.count,
+    setCount,
+    labelsMin: Math.min(build.labelsMin, labelsMax + 1),
+    labelsMax,
+  });
+  for (const [number, old] of numbers.used.entries()) {
+    const from = sets.words.subarray(old * SET_WORDS, (old + 1) * SET_WORDS);
+    blocklist.sets.set(from, number * SET_WORDS);
+  }
+  writeSlots(table, blocklist, numbers.numberOf);
+  sealImage(blocklist.image);
+  return blocklist;
+}
+
+/** Numbers for the sets that names still have, in the order in which the table shows them. */
+function renumberSets(
+  table: BuildTable,
+  buildSets: number,
+): { numberOf: Uint32Array; used: readonly number[] } {
+  const numberOf = new Uint32Array(buildSets);
+  const used = [0];
+  const { words } = table;
+  for (let at = BUILD_SET; at < words.length; at += BUILD_SLOT_WORDS) {
+    const set = words[at]!;
+    if (set !== 0 && numberOf[set] === 0) numberOf[set] = used.push(set) - 1;
+  }
+  if (used.length - 1 > SET_NUMBER_MAX) {
+    throw new AppError(
+      'COMPILE_LIMIT',
+      `Compiling the blocklists: ${used.length - 1} distinct sets of categories, an image holds ${SET_NUMBER_MAX}; use fewer categories that overlap`,
+    );
+  }
+  return { numberOf, used };
+}
+
+function writeSlots(table: BuildTable, blocklist: BlocklistImage, numberOf: Uint32Array): void {
+  const { words } = table;
+  const { slots, slotCount, slotScale } = blocklist;
+  for (let at = 0; at < words.length; at += BUILD_SLOT_WORDS) {
+    const set = words[at + BUILD_SET]!;
+    if (set === 0) continue;
+    const low = words[at + BUILD_LOW]!;
+    const high = words[at + BUILD_HIGH]!;
+    let slot = Math.trunc(high * slotScale);
+    for (; slots[slot * 2 + 1] !== 0; slot = slot + 1 === slotCount ? 0 : slot + 1) {
+      if (slots[slot * 2] === low && slots[slot * 2 + 1]! >>> 16 === (high & 0xffff)) {
+        throw new AppError(
+          'COMPILE_COLLISION',
+          'Compiling the blocklists: two names share a tag under this seed; a new seed is needed',
+        );
+      }
+    }
+    slots[slot * 2] = low;
+    slots[slot * 2 + 1] = ((high & 0xffff) << 16) | numberOf[set]!;
+  }
+}
+
+function createReport(id: string): ListReport {
+  return {
+    id,
+    lines: 0,
+    entries: 0,
+    duplicates: 0,
+    overlaps: 0,
+    excepted: 0,
+    exceptions: 0,
+    refused: {},
+    faults: [],
+  };
+}
+
+function refuse(report: ListReport, line: number, reason: RefusalReason, name: Uint8Array): void {
+  addFault(report, line, reason, report.faults.length < FAULTS_KEPT ? nameToText(name) : '');
+}
+
+function addFault(
+  report: ListReport,
+  line: number,
+  reason: FaultReason | RefusalReason,
+  text: string,
+): void {
+  report.refused[reason] = (report.refused[reason] ?? 0) + 1;
+  if (report.faults.length < FAULTS_KEPT) report.faults.push({ line, reason, text });
+}

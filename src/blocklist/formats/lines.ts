@@ -1,0 +1,136 @@
+/**
+ * The one line reader of all formats, over octets: LF, CRLF and CR end a line, a UTF-8 byte order
+ * mark is skipped, white space around a line is trimmed, blank lines are passed over.
+ */
+
+import type { FaultReason, ListSink } from './list-format.ts';
+import { FAULT_TEXT_MAX } from './list-format.ts';
+
+/** Longer lines are no list lines and are refused unread. */
+export const LINE_OCTETS_MAX = 4096;
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** The line at hand; one object is reused for all lines of a list. */
+export interface ListLine {
+  readonly content: Uint8Array;
+  /** First octet, and the octet after the last, without white space around. */
+  start: number;
+  end: number;
+  /** Counted from 1. */
+  number: number;
+  /** Scratch space for the name that is being read. */
+  readonly name: Uint8Array;
+}
+
+/**
+ * Calls `parseLine` for every line that is not blank.
+ * @returns the number of lines, blank ones included
+ */
+export function forEachLine(
+  content: Uint8Array,
+  sink: ListSink,
+  parseLine: (line: ListLine, sink: ListSink) => void,
+): number {
+  const line: ListLine = { content, start: 0, end: 0, number: 0, name: new Uint8Array(256) };
+  for (let at = skipByteOrderMark(content); at < content.length;) {
+    const end = findLineEnd(content, at);
+    line.number++;
+    line.start = skipSpace(content, at, end);
+    line.end = trimSpace(content, line.start, end);
+    if (line.end - line.start > LINE_OCTETS_MAX) reject(line, sink, 'line-too-long');
+    else if (line.end > line.start) parseLine(line, sink);
+    at = end + (content[end] === CR && content[end + 1] === LF ? 2 : 1);
+  }
+  return line.number;
+}
+
+/** Refuses the line, or the part of it that is given. */
+export function reject(
+  line: ListLine,
+  sink: ListSink,
+  reason: FaultReason,
+  start = line.start,
+  end = line.end,
+): void {
+  sink.reject(line.number, reason, textOf(line.content, start, end));
+}
+
+/** The octets as text, cut to a length that can be shown. */
+export function textOf(content: Uint8Array, start: number, end: number): string {
+  // A copy, since TextDecoder does not take memory that threads share.
+  const octets = content.slice(start, Math.min(end, start + 4 * FAULT_TEXT_MAX));
+  return new TextDecoder().decode(octets).slice(0, FAULT_TEXT_MAX);
+}
+
+/** The first octet at or after `at` that is no space or tab, `end` where there is none. */
+export function skipSpace(content: Uint8Array, at: number, end: number): number {
+  while (at < end && isSpace(content[at]!)) at++;
+  return at;
+}
+
+/** The first space or tab at or after `at`, `end` where there is none. */
+export function findSpace(content: Uint8Array, at: number, end: number): number {
+  while (at < end && !isSpace(content[at]!)) at++;
+  return at;
+}
+
+/** The first `octet` in [at, end), `end` where there is none. */
+export function findOctet(content: Uint8Array, octet: number, at: number, end: number): number {
+  while (at < end && content[at] !== octet) at++;
+  return at;
+}
+
+/** The new end of [start, end) without the white space before it. */
+export function trimSpace(content: Uint8Array, start: number, end: number): number {
+  while (end > start && isSpace(content[end - 1]!)) end--;
+  return end;
+}
+
+/** True where the octets at `at` are the ASCII text, letters in any case; `text` is lower-case. */
+export function startsWith(content: Uint8Array, at: number, end: number, text: string): boolean {
+  if (end - at < text.length) return false;
+  for (let index = 0; index < text.length; index++) {
+    const octet = content[at + index]!;
+    const lower = octet >= 0x41 && octet <= 0x5a ? octet + 0x20 : octet;
+    if (lower !== text.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+/**
+ * True where the content holds the ASCII text in any case; `text` is lower-case.
+ * @param anchor index of a character of the text that is no letter or is rare in names: it is looked for
+ */
+export function containsText(content: Uint8Array, text: string, anchor: number): boolean {
+  const lower = text.charCodeAt(anchor);
+  const upper = text.toUpperCase().charCodeAt(anchor);
+  return [lower, upper].some((octet) => containsAnchored(content, text, anchor, octet));
+}
+
+function containsAnchored(
+  content: Uint8Array,
+  text: string,
+  anchor: number,
+  octet: number,
+): boolean {
+  for (let at = content.indexOf(octet); at >= 0; at = content.indexOf(octet, at + 1)) {
+    if (at >= anchor && startsWith(content, at - anchor, content.length, text)) return true;
+  }
+  return false;
+}
+
+/** Space, tab, vertical tab, form feed. */
+export function isSpace(octet: number): boolean {
+  return octet === 0x20 || octet === 0x09 || octet === 0x0b || octet === 0x0c;
+}
+
+function findLineEnd(content: Uint8Array, at: number): number {
+  while (at < content.length && content[at] !== LF && content[at] !== CR) at++;
+  return at;
+}
+
+function skipByteOrderMark(content: Uint8Array): number {
+  return content[0] === 0xef && content[1] === 0xbb && content[2] === 0xbf ? 3 : 0;
+}

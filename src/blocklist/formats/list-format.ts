@@ -1,0 +1,61 @@
+/**
+ * What every list format shares: the sink that a parser hands its finds to, and the names of the
+ * formats and of the reasons why a line is refused.
+ *
+ * A parser reads octets and knows nothing of categories, gates or tables. It calls the sink line by
+ * line in order; every line that is neither blank, comment nor header leads to at least one call, or
+ * is documented as ignored. It never throws on any octets.
+ */
+
+/** The name itself. */
+export const COVER_EXACT = 1;
+/** Everything under the name. */
+export const COVER_BELOW = 2;
+export const COVER_BOTH = COVER_EXACT | COVER_BELOW;
+
+export type ListFormatName = 'domains' | 'hosts' | 'adblock' | 'dnsmasq' | 'rpz' | 'wildcard';
+
+export const LIST_FORMAT_NAMES: readonly ListFormatName[] = [
+  'domains',
+  'hosts',
+  'adblock',
+  'dnsmasq',
+  'rpz',
+  'wildcard',
+];
+
+/** Why a parser refuses a line or a name on it. */
+export type FaultReason =
+  | 'bad-name'
+  | 'bad-character'
+  | 'label-too-long'
+  | 'name-too-long'
+  | 'bad-idn'
+  | 'ip-address'
+  | 'line-too-long'
+  | 'bad-syntax'
+  | 'unsupported-rule'
+  | 'unsupported-modifier'
+  | 'unsupported-directive'
+  | 'unsupported-trigger'
+  | 'unsupported-action';
+
+/** Why the gate refuses a name that a parser accepted. */
+export type RefusalReason = 'single-label' | 'public-suffix' | 'protected';
+
+/** The longest text of a refused line that is handed on. */
+export const FAULT_TEXT_MAX = 120;
+
+export interface ListSink {
+  /**
+   * A name of the list.
+   * @param name lower-cased wire octets with the root, valid only during the call
+   * @param coverage `COVER_EXACT`, `COVER_BELOW` or both
+   * @param line counted from 1
+   */
+  entry(name: Uint8Array, length: number, coverage: number, line: number): void;
+  /** A name that the list takes out again; what that means for names below is the format's. */
+  exception(name: Uint8Array, length: number, coverage: number, line: number): void;
+  /** @param text the refused line or the part of it that was refused, at most `FAULT_TEXT_MAX` characters */
+  reject(line: number, reason: FaultReason, text: string): void;
+}

@@ -1,0 +1,80 @@
+/**
+ * Which line of a list put a name on it, for `explain`. The list is read again: that takes a moment,
+ * and no memory is spent on line numbers for millions of names.
+ */
+
+import type { ListFormatName } from './formats/list-format.ts';
+import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
+import { forEachLine, textOf } from './formats/lines.ts';
+import { LIST_FORMATS } from './formats/parse-list.ts';
+
+export interface ListPlace {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/**
+ * The first line with the longest name that covers `name`; null where the list does not cover it,
+ * or takes it out again.
+ * @param name lower-cased wire octets with the root
+ * @param coversSubdomains as in `CompileList`
+ */
+export function findInList(
+  content: Uint8Array,
+  formatName: ListFormatName,
+  name: Uint8Array,
+  length: number,
+  coversSubdomains?: boolean,
+): ListPlace | null {
+  const format = LIST_FORMATS[formatName];
+  const best = { line: 0, length: 0, exception: 0 };
+  const needed = (found: number): number => (found === length ? COVER_EXACT : COVER_BELOW);
+  format.parse(content, {
+    entry(entry, entryLength, lineCoverage, line) {
+      if (entryLength <= best.length || !isSuffix(entry, entryLength, name, length)) return;
+      const isOfList = format.isCoverageOfList && coversSubdomains !== undefined;
+      const listCoverage = coversSubdomains === true ? COVER_EXACT | COVER_BELOW : COVER_EXACT;
+      const coverage = isOfList ? listCoverage : lineCoverage;
+      if ((coverage & needed(entryLength)) === 0) return;
+      best.line = line;
+      best.length = entryLength;
+    },
+    exception(exception, exceptionLength, coverage) {
+      if (!isSuffix(exception, exceptionLength, name, length)) return;
+      if ((coverage & needed(exceptionLength)) === 0) return;
+      const weight = format.exceptions === 'all' ? length : exceptionLength;
+      best.exception = Math.max(best.exception, weight);
+    },
+    reject: () => undefined,
+  });
+  if (best.line === 0 || best.exception >= best.length) return null;
+  return { line: best.line, text: textOfLine(content, best.line) };
+}
+
+/** True where `suffix` is the name itself or lies above it. */
+function isSuffix(
+  suffix: Uint8Array,
+  suffixLength: number,
+  name: Uint8Array,
+  length: number,
+): boolean {
+  const start = length - suffixLength;
+  if (start < 0) return false;
+  for (let index = 0; index < suffixLength; index++) {
+    if (suffix[index] !== name[start + index]) return false;
+  }
+  // Equal octets may begin inside a label: only where a label begins is it an ancestor.
+  let label = 0;
+  while (label < start) label += name[label]! + 1;
+  return label === start;
+}
+
+function textOfLine(content: Uint8Array, number: number): string {
+  let text = '';
+  const sink = { entry: () => undefined, exception: () => undefined, reject: () => undefined };
+  forEachLine(content, sink, (line) => {
+    if (line.number === number) text = textOf(line.content, line.start, line.end);
+  });
+  return text;
+}
