@@ -1,0 +1,126 @@
+/**
+ * A table of names: (set number, suffix of a name) → a number. Allow and deny names of all plans and
+ * subscribers live in one such table inside the policy image; the resolver uses stand-alone ones for
+ * special names, forward zones and local records.
+ *
+ *     word  0            slots, at least one of them never used
+ *           1            labels of the longest name: longer suffixes are not probed
+ *           2, 3         zero
+ *           4 + 4 · s    slot s: hash high · hash low · set number · value
+ *
+ * Open addressing, linear probing; the slot a key begins at comes from the high lane, mixed with the
+ * set number, by multiply-shift. Value 0 = never used, so values are 1 and above. A name covers itself
+ * and everything below it, unless the caller asks for the whole name only. Names are not kept: the
+ * hash is keyed and 64 bits long, and two names that share it are found here, while compiling.
+ */
+
+import type { SuffixHashes } from '../dns/suffix-hashes.ts';
+import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
+import { namesEqual } from '../dns/name.ts';
+import { assert } from '../lib/assert.ts';
+import { AppError } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+
+/** The words of a compiled table, stand-alone or a section of an image. */
+export type NameTable = Uint32Array;
+
+export interface NameTableEntry {
+  /** 1 and above; 0 means "no set" and never matches. */
+  readonly set: number;
+  /** Lower-cased wire octets with the root. */
+  readonly name: Uint8Array;
+  /** 1 and above. */
+  readonly value: number;
+}
+
+/** Values of rule sets. The greater value wins where a set holds a name twice: deny beats allow. */
+export const RULE_NONE = 0;
+export const RULE_ALLOW = 1;
+export const RULE_DENY = 2;
+
+const HEADER_WORDS = 4;
+const SLOT_WORDS = 4;
+const LOAD_MAX = 0.7;
+/** Spreads the set number over the high lane (2^32 divided by the golden ratio). */
+const SET_MULTIPLIER = 0x9e3779b1;
+
+/**
+ * Compiles a table. Of entries with the same set and name the greatest value stays.
+ * @throws AppError `COMPILE_COLLISION` where two names share a hash: compile again with a new seed
+ */
+export function compileNameTable(entries: readonly NameTableEntry[], seed: HashSeed): NameTable {
+  const slotCount = Math.ceil(entries.length / LOAD_MAX) + 1;
+  const table = new Uint32Array(HEADER_WORDS + slotCount * SLOT_WORDS);
+  table[0] = slotCount;
+  const ownerOf = new Map<number, Uint8Array>();
+  const hashes = createSuffixHashes();
+  for (const { set, name, value } of entries) {
+    assert(set > 0 && value > 0, 'sets and values of a name table are 1 and above');
+    hashSuffixes(hashes, seed, name, 0);
+    const labels = hashes.labelCount;
+    const at = findSlot(table, set, hashes.high[labels]!, hashes.low[labels]!);
+    refuseCollision(ownerOf.get(at), name);
+    ownerOf.set(at, name);
+    table[at] = hashes.high[labels]!;
+    table[at + 1] = hashes.low[labels]!;
+    table[at + 2] = set;
+    table[at + 3] = Math.max(table[at + 3]!, value);
+    table[1] = Math.max(table[1]!, labels);
+  }
+  return table;
+}
+
+/** The value of the longest suffix of the name that the set holds; 0 where it holds none. */
+export function lookUpLongest(table: NameTable, set: number, hashes: SuffixHashes): number {
+  if (set === 0) return 0;
+  for (let labels = Math.min(hashes.labelCount, table[1]!); labels >= 0; labels--) {
+    const value = lookUpSuffix(table, set, hashes, labels);
+    if (value !== 0) return value;
+  }
+  return 0;
+}
+
+/** How many labels the longest suffix that the set holds has (0 = the root); −1 where it holds none. */
+export function longestSuffix(table: NameTable, set: number, hashes: SuffixHashes): number {
+  if (set === 0) return -1;
+  for (let labels = Math.min(hashes.labelCount, table[1]!); labels >= 0; labels--) {
+    if (lookUpSuffix(table, set, hashes, labels) !== 0) return labels;
+  }
+  return -1;
+}
+
+/** The value of the whole name in the set; 0 where the set does not hold it. */
+export function lookUpExact(table: NameTable, set: number, hashes: SuffixHashes): number {
+  return lookUpSuffix(table, set, hashes, hashes.labelCount);
+}
+
+/** The value of the suffix of exactly `labels` labels (at most `hashes.labelCount`); 0 where there is none. */
+export function lookUpSuffix(
+  table: NameTable,
+  set: number,
+  hashes: SuffixHashes,
+  labels: number,
+): number {
+  return table[findSlot(table, set, hashes.high[labels]!, hashes.low[labels]!) + 3]!;
+}
+
+/** Word offset of the slot that holds the key, or of the never used slot where the probe ends. */
+function findSlot(table: NameTable, set: number, high: number, low: number): number {
+  const slotCount = table[0]!;
+  const mixed = (high ^ Math.imul(set, SET_MULTIPLIER)) >>> 0;
+  let slot = (mixed * slotCount * 2 ** -32) >>> 0;
+  for (;;) {
+    const at = HEADER_WORDS + slot * SLOT_WORDS;
+    if (table[at + 3] === 0) return at;
+    if (table[at] === high && table[at + 1] === low && table[at + 2] === set) return at;
+    slot = slot + 1 === slotCount ? 0 : slot + 1;
+  }
+}
+
+function refuseCollision(owner: Uint8Array | undefined, name: Uint8Array): void {
+  if (owner === undefined || namesEqual(owner, 0, name, 0)) return;
+  throw new AppError(
+    'COMPILE_COLLISION',
+    'Compiling names: two names share a hash under this seed; a new seed separates them',
+  );
+}

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  RULE_ALLOW,
+  RULE_DENY,
+  compileNameTable,
+  longestSuffix,
+  lookUpExact,
+  lookUpLongest,
+  lookUpSuffix,
+} from '../../src/policy/rules.ts';
+import { SEED, hashesOf, wire } from './policy-input.ts';
+
+const aName = fc
+  .array(fc.constantFrom('a', 'b', 'example'), { minLength: 1, maxLength: 5 })
+  .map((labels) => labels.join('.'));
+const anEntry = fc.record({
+  set: fc.integer({ min: 1, max: 4 }),
+  name: aName,
+  value: fc.integer({ min: 1, max: 3 }),
+});
+
+test('the longest suffix in the set speaks, as a search through all entries says', () => {
+  const cases = fc.tuple(
+    fc.array(anEntry, { maxLength: 40 }),
+    fc.integer({ min: 0, max: 5 }),
+    aName,
+  );
+  fc.assert(
+    fc.property(cases, ([entries, set, name]) => {
+      const table = compileNameTable(
+        entries.map((entry) => ({ ...entry, name: wire(entry.name) })),
+        SEED,
+      );
+      const covering = entries
+        .filter((entry) => entry.set === set && `.${name}`.endsWith(`.${entry.name}`))
+        .sort((a, b) => b.name.length - a.name.length || b.value - a.value);
+      const exact = covering.find((entry) => entry.name === name);
+      const labels = covering[0]?.name.split('.').length ?? -1;
+      expect(lookUpLongest(table, set, hashesOf(name))).toBe(covering[0]?.value ?? 0);
+      expect(longestSuffix(table, set, hashesOf(name))).toBe(labels);
+      expect(lookUpExact(table, set, hashesOf(name))).toBe(exact?.value ?? 0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('deny beats allow where a set holds both for one name', () => {
+  const name = wire('shop.example.org');
+  const both = [RULE_DENY, RULE_ALLOW].map((value) => ({ set: 1, name, value }));
+  for (const entries of [both, both.toReversed()]) {
+    const table = compileNameTable(entries, SEED);
+    expect(lookUpLongest(table, 1, hashesOf('www.shop.example.org'))).toBe(RULE_DENY);
+  }
+});
+
+test('the root covers every name', () => {
+  const table = compileNameTable([{ set: 7, name: wire('.'), value: 5 }], SEED);
+  expect(lookUpLongest(table, 7, hashesOf('a.b.c.example.net'))).toBe(5);
+  expect(longestSuffix(table, 7, hashesOf('example.net'))).toBe(0);
+  expect(lookUpSuffix(table, 7, hashesOf('example.net'), 0)).toBe(5);
+});
+
+test('a name that stands twice in a set is no collision', () => {
+  const entries = [1, 2, 3].map((value) => ({ set: 1, name: wire('example.org'), value }));
+  expect(lookUpExact(compileNameTable(entries, SEED), 1, hashesOf('example.org'))).toBe(3);
+});
