@@ -1,0 +1,111 @@
+/**
+ * The policy half of the path, the same for a query that has just come in and for one that was
+ * parked: whose policy is in force, what it says about the asked name, and what it says about the
+ * names that the answer leads to.
+ */
+
+import { firstCommonBit, orMask } from '../blocklist/category.ts';
+import { lookUpCategories } from '../blocklist/lookup.ts';
+import { hashSuffixes } from '../dns/suffix-hashes.ts';
+import type { VerifiedAnswer } from '../dns/verified-answer.ts';
+import { nameLength } from '../dns/name.ts';
+import { decide, decideTarget, DECIDE_BLOCK } from '../policy/decide.ts';
+import {
+  GLOBAL_LAW,
+  policyRecordOf,
+  RECORD_BLOCKED,
+  RECORD_LOCKED,
+  RECORD_PLAN_RULES,
+  RECORD_PROFILE_RULES,
+  RECORD_SUBSCRIBER_RULES,
+  RECORD_WORDS,
+  ttlLimitSeconds,
+  type PolicyImage,
+} from '../policy/image.ts';
+import { groupOf, specialKindOf } from './local-names.ts';
+import type { InstalledImages, Resolver } from './resolver.ts';
+
+/** Finds the policy in force for the resolver's profile; false where there is none. */
+export function identify(resolver: Resolver, images: InstalledImages, nowSeconds: number): boolean {
+  resolver.record = policyRecordOf(images.policies, resolver.profile);
+  if (resolver.record < 0) return false;
+  resolver.ttlLimit = ttlLimitSeconds(images.policies, resolver.record, nowSeconds);
+  return true;
+}
+
+/** Decides on the asked name, into `resolver.decision`, and finds the group it is forwarded to. */
+export function decideQuestion(resolver: Resolver, images: InstalledImages): void {
+  const { view, local, mask } = resolver;
+  resolver.group = groupOf(local, view.hashes);
+  const special = specialKindOf(local, view.hashes, view.qtype);
+  lookUpCategories(images.blocklist, view.hashes, mask);
+  decide(resolver.decision, images.policies, resolver.record, view.hashes, mask, special);
+}
+
+/**
+ * Decides on the targets of an answer, into `resolver.targetDecision`; true where one is blocked.
+ * Most answers of the cache need no look-up: their mask says that no list that counts holds a target.
+ *
+ * @param targetMask categories of all targets together (`collectTargetMask`), or null where unknown
+ */
+export function isTargetBlocked(
+  resolver: Resolver,
+  images: InstalledImages,
+  answer: VerifiedAnswer,
+  targetMask: Uint32Array | null,
+): boolean {
+  const { policies } = images;
+  const { record, targetHashes, targetDecision } = resolver;
+  if (answer.targetCount === 0) return false;
+  if (targetMask !== null && !canBlock(policies, record, targetMask)) return false;
+  let at = answer.targetsAt;
+  for (let target = 0; target < answer.targetCount; target++) {
+    hashSuffixes(targetHashes, resolver.seed, answer.bytes, at);
+    lookUpCategories(images.blocklist, targetHashes, resolver.targetMask);
+    const action = decideTarget(
+      targetDecision,
+      policies,
+      record,
+      targetHashes,
+      resolver.targetMask,
+      resolver.decision,
+    );
+    if (action === DECIDE_BLOCK) return true;
+    at += nameLength(answer.bytes, at);
+  }
+  return false;
+}
+
+/** Gathers the categories of all targets into one mask, to be kept beside the cached answer. */
+export function collectTargetMask(
+  resolver: Resolver,
+  images: InstalledImages,
+  answer: VerifiedAnswer,
+  out: Uint32Array,
+): void {
+  out.fill(0);
+  let at = answer.targetsAt;
+  for (let target = 0; target < answer.targetCount; target++) {
+    hashSuffixes(resolver.targetHashes, resolver.seed, answer.bytes, at);
+    if (lookUpCategories(images.blocklist, resolver.targetHashes, resolver.targetMask)) {
+      orMask(out, resolver.targetMask);
+    }
+    at += nameLength(answer.bytes, at);
+  }
+}
+
+/** False where no target of these categories can be blocked; true where each must be asked. */
+function canBlock(policies: PolicyImage, record: number, mask: Uint32Array): boolean {
+  const { records, globals } = policies;
+  const at = record * RECORD_WORDS;
+  const rules =
+    records[at + RECORD_PROFILE_RULES]! |
+    records[at + RECORD_SUBSCRIBER_RULES]! |
+    records[at + RECORD_PLAN_RULES]!;
+  return (
+    rules !== 0 ||
+    firstCommonBit(mask, globals, 0, GLOBAL_LAW) >= 0 ||
+    firstCommonBit(mask, records, 0, at + RECORD_LOCKED) >= 0 ||
+    firstCommonBit(mask, records, 0, at + RECORD_BLOCKED) >= 0
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * The cache as the query path sees it: the key is built from the view, and an entry's targets keep
+ * the categories that they were found to be in, so that a hit need not look them up again until
+ * another blocklist image is installed.
+ */
+
+import {
+  lookUp,
+  readTargetMask,
+  scopeOf,
+  writeTargetMask,
+  type LookUpStatus,
+} from '../cache/message-cache.ts';
+import { FLAG_CD } from '../dns/constants.ts';
+import { CONTENT_ID_HIGH, CONTENT_ID_LOW } from '../lib/image.ts';
+import { collectTargetMask, isTargetBlocked } from './decide-question.ts';
+import type { InstalledImages, Resolver } from './resolver.ts';
+
+/** Points `resolver.cached` at the answer to the view's question, if the cache has one. */
+export function findCached(resolver: Resolver, nowMs: number): LookUpStatus {
+  const { cache, view } = resolver;
+  return lookUp(
+    cache,
+    resolver.cached,
+    view.name,
+    view.nameLength,
+    view.hashes.low[view.hashes.labelCount]!,
+    scopeOfView(resolver),
+    Math.floor(nowMs / 1000),
+  );
+}
+
+function scopeOfView(resolver: Resolver): number {
+  const { view, group } = resolver;
+  return scopeOf(group, view.qtype, view.isDnssecOk, (view.flags & FLAG_CD) !== 0);
+}
+
+/** Decides on the targets of the answer that `findCached` has just found. */
+export function isCachedTargetBlocked(resolver: Resolver, images: InstalledImages): boolean {
+  const { cache, cached, cachedMask } = resolver;
+  if (cached.targetCount === 0) return false;
+  const { words } = images.blocklist.image;
+  const high = words[CONTENT_ID_HIGH]!;
+  const low = words[CONTENT_ID_LOW]!;
+  if (!readTargetMask(cache, cache.entry, high, low, cachedMask)) {
+    collectTargetMask(resolver, images, cached, cachedMask);
+    writeTargetMask(cache, cache.entry, high, low, cachedMask);
+  }
+  return isTargetBlocked(resolver, images, cached, cachedMask);
+}

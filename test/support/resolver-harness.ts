@@ -1,0 +1,264 @@
+/**
+ * The whole query path without a socket: two arrays and a clock. Lists, plans and clients are
+ * given as plain data; the forwarder is a script that fails the test on an unexpected question.
+ */
+
+import { expect } from 'vitest';
+import { compileBlocklist } from '../../src/blocklist/compile.ts';
+import { openBlocklistImage } from '../../src/blocklist/image.ts';
+import { nameToText } from '../../src/dns/name.ts';
+import { decodeResponse } from './dns-query.ts';
+import type { DecodedPacket } from 'dns-packet';
+import type { HashSeed } from '../../src/lib/half-siphash.ts';
+import { parseIpAddress, parseIpPrefix, type IpPrefix } from '../../src/lib/ip-address.ts';
+import { createPacketBatch, TCP_SLOT_BYTES, UDP_SLOT_BYTES } from '../../src/lib/packet-batch.ts';
+import { createAccess, type AccessOptions } from '../../src/policy/access.ts';
+import {
+  compilePolicies,
+  type NameRules,
+  type OwnRules,
+  type PolicyCategory,
+  type PolicyPlan,
+} from '../../src/policy/compile.ts';
+import { openPolicyImage } from '../../src/policy/image.ts';
+import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
+import { openSubscriberTable } from '../../src/policy/subscribers.ts';
+import { failForward, finishForward, serveStale } from '../../src/resolver/finish-forward.ts';
+import type { ForwardCause, ForwardQuestion } from '../../src/resolver/forwarder.ts';
+import { createLocalNames } from '../../src/resolver/local-names.ts';
+import { resolveQuery } from '../../src/resolver/resolve-query.ts';
+import {
+  createResolver,
+  type InstalledImages,
+  type Resolver,
+} from '../../src/resolver/resolver.ts';
+import { wireName } from './dns-query.ts';
+
+export const SEED: HashSeed = [0x01234567, 0x89abcdef];
+export const KIDS = '192.0.2.7';
+export const OPEN = '192.0.2.8';
+
+/** The categories of every harness, with their bits. */
+const CATEGORIES: readonly PolicyCategory[] = [
+  { id: 'court', bit: 0, class: 'law' },
+  { id: 'protected', bit: 1, class: 'policy' },
+  { id: 'adult', bit: 2, class: 'policy' },
+  { id: 'malware', bit: 3, class: 'operator' },
+  { id: 'bypass', bit: 4, class: 'policy' },
+  { id: 'games', bit: 5, class: 'policy' },
+];
+
+export interface HarnessOptions {
+  /** Names by category id; a name covers those below it. */
+  readonly lists?: Readonly<Record<string, readonly string[]>>;
+  /** The plan of the client `KIDS`; category ids instead of bits. */
+  readonly plan?: Partial<Omit<PolicyPlan, 'block' | 'locked' | 'allow' | 'deny'>> & {
+    readonly block?: readonly string[];
+    readonly locked?: readonly string[];
+    readonly allow?: readonly string[];
+    readonly deny?: readonly string[];
+  };
+  /** Own names of the subscriber `KIDS`. */
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly access?: Partial<AccessOptions>;
+  readonly zones?: readonly { readonly name: string; readonly group: number }[];
+  readonly records?: readonly {
+    readonly name: string;
+    readonly type: number;
+    readonly rdata: Uint8Array;
+  }[];
+  readonly pendingMax?: number;
+  readonly waitersPerClientMax?: number;
+}
+
+export interface Forwarded extends ForwardQuestion {
+  readonly handle: number;
+  readonly text: string;
+}
+
+export interface LateResponse {
+  readonly port: number;
+  readonly bytes: Uint8Array;
+  readonly response: DecodedPacket;
+}
+
+export interface AskFrom {
+  readonly client?: string;
+  readonly port?: number;
+  readonly isStream?: boolean;
+}
+
+export class ResolverHarness {
+  readonly resolver: Resolver;
+  readonly forwarded: Forwarded[] = [];
+  readonly late: LateResponse[] = [];
+  nowMs = 1_000_000;
+  nowSeconds = 1_790_000_000;
+
+  constructor(options: HarnessOptions = {}) {
+    this.resolver = createResolver({
+      seed: SEED,
+      access: createAccess(
+        { prefixes: [], ratePerSecond: 0, burst: 0, ...options.access },
+        1,
+        SEED,
+      ),
+      local: createLocalNames(
+        SEED,
+        (options.zones ?? []).map(({ name, group }) => ({ name: wireName(name), group })),
+        (options.records ?? []).map(({ name, type, rdata }) => ({
+          name: wireName(name),
+          type,
+          ttlSeconds: 300,
+          rdata,
+        })),
+      ),
+      cache: { bytesMax: 1 << 20 },
+      pendingMax: options.pendingMax ?? 100,
+      waitersPerClientMax: options.waitersPerClientMax ?? 100,
+      forwarder: {
+        forward: (handle, question) => {
+          const text = nameToText(question.name);
+          this.forwarded.push({ ...question, handle, text });
+        },
+      },
+      sendLate: (_transport, _route, _addresses, _at, port, bytes, length) => {
+        const copy = bytes.slice(0, length);
+        this.late.push({ port, bytes: copy, response: decodeResponse(copy) });
+      },
+    });
+    this.install(options);
+  }
+
+  /** Compiles and installs; also in the middle of a test. */
+  install(options: HarnessOptions): void {
+    this.resolver.images = imagesOf(options);
+  }
+
+  /** The raw outcome: octets of the response, or the status that `resolveQuery` returned. */
+  resolve(query: Uint8Array, from: AskFrom = {}): Uint8Array | number {
+    const { client = KIDS, port = 4242, isStream = false } = from;
+    const batch = createPacketBatch({
+      slotCount: 2,
+      slotBytes: isStream ? TCP_SLOT_BYTES : UDP_SLOT_BYTES,
+      transport: 0,
+      isStream,
+    });
+    // The second slot, so that an offset forgotten somewhere shows.
+    const at = batch.slotBytes;
+    batch.bytes.set(query, at);
+    batch.lengths[1] = query.length;
+    batch.addresses.set(parseIpAddress(client)!, 4);
+    batch.ports[1] = port;
+    batch.nowMs = this.nowMs;
+    batch.nowSeconds = this.nowSeconds;
+    const length = resolveQuery(this.resolver, batch, 1);
+    return length > 0 ? batch.bytes.slice(at, at + length) : length;
+  }
+
+  /** The response that comes at once. */
+  ask(query: Uint8Array, from: AskFrom = {}): DecodedPacket {
+    const outcome = this.resolve(query, from);
+    expect(outcome, 'a response at once').not.toBeTypeOf('number');
+    return decodeResponse(outcome as Uint8Array);
+  }
+
+  /** Parks the query and returns the question that went upstream. */
+  park(query: Uint8Array, from: AskFrom = {}): Forwarded {
+    const before = this.forwarded.length;
+    expect(this.resolve(query, from)).toBe(0);
+    expect(this.forwarded.length, 'one question upstream').toBe(before + 1);
+    return this.forwarded.at(-1)!;
+  }
+
+  /** Upstream answers a parked question with these octets. */
+  upstreamAnswers(question: Forwarded, bytes: Uint8Array, isAuthentic = false): void {
+    const { nowMs, nowSeconds } = this;
+    finishForward(
+      this.resolver,
+      question.handle,
+      Uint8Array.from(bytes),
+      bytes.length,
+      isAuthentic,
+      nowMs,
+      nowSeconds,
+    );
+  }
+
+  upstreamFails(question: Forwarded, cause: ForwardCause): void {
+    failForward(this.resolver, question.handle, cause, this.nowMs, this.nowSeconds);
+  }
+
+  upstreamIsSlow(question: Forwarded): void {
+    serveStale(this.resolver, question.handle, this.nowMs, this.nowSeconds);
+  }
+
+  /** Takes the responses that came late since the last call. */
+  takeLate(): LateResponse[] {
+    return this.late.splice(0);
+  }
+
+  passSeconds(seconds: number): void {
+    this.nowMs += seconds * 1000;
+    this.nowSeconds += seconds;
+  }
+}
+
+function imagesOf(options: HarnessOptions): InstalledImages {
+  const { lists = {}, plan = {} } = options;
+  const compiled = compileBlocklist(
+    Object.entries(lists).map(([id, names]) => ({
+      id,
+      categoryBit: bitOf(id),
+      format: 'domains',
+      coversSubdomains: true,
+      content: new TextEncoder().encode(names.join('\n')),
+    })),
+    SEED,
+    { isRefused: () => null },
+  );
+  const kids: PolicyPlan = {
+    id: 'kids',
+    blockingMode: 'nxdomain',
+    ...plan,
+    block: (plan.block ?? ['adult', 'malware', 'bypass']).map(bitOf),
+    locked: (plan.locked ?? []).map(bitOf),
+    ...rulesOf(plan.allow, plan.deny),
+  };
+  const open: PolicyPlan = { ...kids, id: 'open', block: [], locked: [], allow: [], deny: [] };
+  const own: OwnRules = { subscriber: rulesOf(options.allow, options.deny) };
+  const policies = compilePolicies(
+    {
+      categories: CATEGORIES,
+      plans: [kids, open],
+      profiles: { planOf: [0, 1], rulesOf: new Map([[0, own]]) },
+    },
+    SEED,
+  );
+  const writer = new SubscriberWriter(SEED);
+  for (const [profile, client] of [KIDS, OPEN].entries()) {
+    writer.insert(prefixOf(client), profile);
+  }
+  return {
+    blocklist: openBlocklistImage(compiled.buffer),
+    policies: openPolicyImage(policies),
+    subscribers: openSubscriberTable(writer.buffer, SEED),
+  };
+}
+
+function rulesOf(allow: readonly string[] = [], deny: readonly string[] = []): NameRules {
+  return { allow: allow.map(wireName), deny: deny.map(wireName) };
+}
+
+function bitOf(id: string): number {
+  const category = CATEGORIES.find((candidate) => candidate.id === id);
+  if (category === undefined) throw new Error(`No category ${id} in the harness`);
+  return category.bit;
+}
+
+function prefixOf(text: string): IpPrefix {
+  const prefix = parseIpPrefix(text);
+  if (prefix === null) throw new Error(`"${text}" is no prefix`);
+  return prefix;
+}
