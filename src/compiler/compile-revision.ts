@@ -1,0 +1,135 @@
+/**
+ * From the committed rows of the newest revision to its two images: read, compile, put on the disk.
+ * Everything but the blocklist is compiled each time; the blocklist only when what it is made of
+ * has changed, since it is by far the greatest.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compileBlocklist } from '../blocklist/compile.ts';
+import type { CompileList } from '../blocklist/compile.ts';
+import { BLOCKLIST_IMAGE_VERSION } from '../blocklist/image.ts';
+import { AppError, messageOf } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import { seedIdOf } from '../lib/half-siphash.ts';
+import { parseIpAddress } from '../lib/ip-address.ts';
+import type { AddressWords } from '../lib/ip-address.ts';
+import { createGate } from '../lists/gate.ts';
+import { compilePolicies } from '../policy/compile.ts';
+import type { PolicyInput } from '../policy/compile.ts';
+import { readCompileInputFrom } from '../store/compile-input.ts';
+import type { CompileInput, CompileListSource } from '../store/compile-input.ts';
+import { readAddressFingerprint } from './address-fingerprint.ts';
+import { currentBlocklistKey, writeImages } from './image-folder.ts';
+import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
+
+/** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
+const PARSERS_VERSION = 1;
+
+export const IMAGES_FOLDER = 'images';
+
+/**
+ * Compiles the newest revision and makes it the current set on the disk.
+ * @throws AppError `LIST_CONTENT_DAMAGED`, `COMPILE_LIMIT`, `COMPILE_COLLISION`, or of the store;
+ *   the set on the disk stays what it was
+ */
+export async function compileRevision(request: CompileRequest): Promise<CompileDone> {
+  const startedAt = performance.now();
+  const { seed, dataDir } = request;
+  const folder = join(dataDir, IMAGES_FOLDER);
+  const addressFingerprint = await readAddressFingerprint(dataDir);
+  const input = await readCompileInputFrom(dataDir);
+  const blocklistKey = keyOf(input, seed);
+  const isKept =
+    blocklistKey === request.blocklistKey && blocklistKey === currentBlocklistKey(folder);
+  const compiled = isKept ? null : await compileLists(input, seed);
+  const policy = compilePolicies(toPolicyInput(input), seed);
+  const { revision } = input;
+  const blocklist = compiled?.buffer ?? null;
+  writeImages(folder, { revision, blocklistKey, blocklist, policy });
+  return {
+    kind: 'compiled',
+    job: request.job,
+    revision,
+    blocklistKey,
+    blocklist,
+    policy,
+    addressFingerprint,
+    lists: compiled?.lists ?? [],
+    elapsedMs: performance.now() - startedAt,
+  };
+}
+
+/** Names all that the blocklist image is made of. */
+function keyOf(input: CompileInput, seed: HashSeed): string {
+  const lists = input.lists.map((list) => [
+    list.id,
+    list.category,
+    list.categoryBit,
+    list.format,
+    list.coversSubdomains,
+    list.contentSha256,
+  ]);
+  const made = [PARSERS_VERSION, BLOCKLIST_IMAGE_VERSION, seedIdOf(seed), lists];
+  return createHash('sha256').update(JSON.stringify(made)).digest('hex');
+}
+
+async function compileLists(
+  input: CompileInput,
+  seed: HashSeed,
+): Promise<{ readonly buffer: SharedArrayBuffer; readonly lists: ListSummary[] }> {
+  const lists = await Promise.all(input.lists.map(readList));
+  const { buffer, report } = compileBlocklist(lists, seed, { isRefused: createGate() });
+  const summaries = report.lists.map(({ id, entries }) => ({ id, entries }));
+  return { buffer, lists: summaries };
+}
+
+/** A content is named by its checksum, so damage on the disk is found here and not in an answer. */
+export async function readList(list: CompileListSource): Promise<CompileList> {
+  const content = await readContent(list);
+  if (createHash('sha256').update(content).digest('hex') !== list.contentSha256) {
+    const message = `Reading the content of list "${list.id}" from ${list.contentPath}: the file is damaged; apply the list again`;
+    throw new AppError('LIST_CONTENT_DAMAGED', message);
+  }
+  return {
+    id: list.id,
+    categoryBit: list.categoryBit,
+    format: list.format,
+    // Left out where the list does not ask for it: then the format says what is covered.
+    ...(list.coversSubdomains ? { coversSubdomains: true } : {}),
+    content,
+  };
+}
+
+async function readContent(list: CompileListSource): Promise<Uint8Array> {
+  try {
+    return await readFile(list.contentPath);
+  } catch (error) {
+    const message = `Reading the content of list "${list.id}": ${messageOf(error)}; apply the list again`;
+    throw new AppError('LIST_CONTENT_DAMAGED', message, { cause: error });
+  }
+}
+
+function toPolicyInput(input: CompileInput): PolicyInput {
+  return {
+    categories: input.categories.map(({ id, bit, class: verdict, edeCode }) =>
+      edeCode === null ? { id, bit, class: verdict } : { id, bit, class: verdict, edeCode },
+    ),
+    plans: input.plans.map((plan) => ({
+      ...plan,
+      blockAddress4: wordsOf(plan.blockAddress4),
+      blockAddress6: wordsOf(plan.blockAddress6),
+    })),
+    profiles: {
+      planOf: input.planOf,
+      rulesOf: new Map(
+        [...input.subscriberRules].map(([profile, subscriber]) => [profile, { subscriber }]),
+      ),
+    },
+  };
+}
+
+function wordsOf(address: string | null): AddressWords | null {
+  return address === null ? null : parseIpAddress(address);
+}

@@ -1,0 +1,139 @@
+/**
+ * The compile thread as the main thread sees it: jobs go in, results come back. The thread is
+ * started for the first job and ended after a quiet while, which gives all its memory back.
+ */
+
+import { Worker } from 'node:worker_threads';
+import { assert } from '../lib/assert.ts';
+import { AppError } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import type {
+  CompileDone,
+  CompilerRequest,
+  CompilerResponse,
+  EvidenceDone,
+  ListPlaceFound,
+} from './messages.ts';
+
+const IDLE_MS = 10_000;
+/** Twenty million names take less than a minute; a thread that needs longer is stuck. */
+const JOB_DEADLINE_MS = 600_000;
+
+export interface CompilerOptions {
+  readonly entry: URL;
+  readonly dataDir: string;
+}
+
+interface Job {
+  readonly resolve: (done: CompileDone | EvidenceDone) => void;
+  readonly reject: (error: AppError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Compiler {
+  readonly #options: CompilerOptions;
+  readonly #jobs = new Map<number, Job>();
+  #thread: Worker | null = null;
+  #jobNumber = 0;
+  #idleTimer: NodeJS.Timeout | null = null;
+
+  constructor(options: CompilerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Compiles the newest revision and makes it the current set on the disk.
+   * @param blocklistKey names the blocklist that need not be compiled again, or null
+   * @throws AppError of the compilation (`COMPILE_COLLISION`: draw a new seed), or `COMPILE_FAILED`
+   */
+  async compile(seed: HashSeed, blocklistKey: string | null): Promise<CompileDone> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'compile', job, dataDir, seed, blocklistKey });
+    assert(done.kind === 'compiled', 'a compilation ends compiled or failed');
+    return done;
+  }
+
+  /**
+   * Finds the lines that put a name into categories, in the contents of the newest revision.
+   * @param name lower-cased wire octets with the root
+   */
+  async findEvidence(
+    name: Uint8Array,
+    categories: readonly string[],
+  ): Promise<readonly ListPlaceFound[]> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'evidence', job, dataDir, name, categories });
+    assert(done.kind === 'found', 'a search ends found or failed');
+    return done.places;
+  }
+
+  /** Ends the thread; a job that runs is given up, and the set on the disk stays what it was. */
+  async close(): Promise<void> {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    const thread = this.#thread;
+    this.#thread = null;
+    this.#failAll('the server stops');
+    await thread?.terminate();
+  }
+
+  #run(request: CompilerRequest): Promise<CompileDone | EvidenceDone> {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    const thread = (this.#thread ??= this.#startThread());
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#failAll(`it took longer than ${JOB_DEADLINE_MS} ms`);
+        void this.close();
+      }, JOB_DEADLINE_MS);
+      this.#jobs.set(request.job, { resolve, reject, timer });
+      thread.postMessage(request);
+    });
+  }
+
+  #startThread(): Worker {
+    const thread = new Worker(this.#options.entry, { name: 'compiler' });
+    let cause = 'the compile thread ended';
+    thread.on('message', (response: CompilerResponse) => {
+      this.#receive(response);
+    });
+    thread.on('error', (error: Error) => {
+      cause = error.message;
+    });
+    thread.on('exit', () => {
+      if (this.#thread !== thread) return;
+      this.#thread = null;
+      this.#failAll(cause);
+    });
+    return thread;
+  }
+
+  #receive(response: CompilerResponse): void {
+    const job = this.#endJob(response.job);
+    if (job === null) return;
+    if (response.kind === 'failed') {
+      const { code, message, faults } = response;
+      job.reject(new AppError(code, message, { faults }));
+    } else {
+      job.resolve(response);
+    }
+    if (this.#jobs.size > 0) return;
+    this.#idleTimer = setTimeout(() => void this.close(), IDLE_MS);
+    this.#idleTimer.unref();
+  }
+
+  #failAll(cause: string): void {
+    for (const number of [...this.#jobs.keys()]) {
+      const error = new AppError('COMPILE_FAILED', `Working on the compile thread: ${cause}`);
+      this.#endJob(number)?.reject(error);
+    }
+  }
+
+  #endJob(number: number): Job | null {
+    const job = this.#jobs.get(number);
+    if (job === undefined) return null;
+    clearTimeout(job.timer);
+    this.#jobs.delete(number);
+    return job;
+  }
+}

@@ -1,0 +1,69 @@
+/** What is posted between the main thread and the compile thread. */
+
+import type { HashSeed } from '../lib/half-siphash.ts';
+
+/** Compile the newest committed revision, put the images on the disk, hand them over. */
+export interface CompileRequest {
+  readonly kind: 'compile';
+  readonly job: number;
+  readonly dataDir: string;
+  readonly seed: HashSeed;
+  /** Key of the blocklist in force; while it stays the same, none is compiled. */
+  readonly blocklistKey: string | null;
+}
+
+/** What a list gave to the image. */
+export interface ListSummary {
+  readonly id: string;
+  readonly entries: number;
+}
+
+export interface CompileDone {
+  readonly kind: 'compiled';
+  readonly job: number;
+  readonly revision: number;
+  readonly blocklistKey: string;
+  /** Null where the blocklist in force stays. */
+  readonly blocklist: SharedArrayBuffer | null;
+  readonly policy: SharedArrayBuffer;
+  /** Names the state of all subscribers' addresses, sessions left out. */
+  readonly addressFingerprint: string;
+  /** Of the blocklist that was compiled; empty where it stays. */
+  readonly lists: readonly ListSummary[];
+  readonly elapsedMs: number;
+}
+
+/** Look up which lines of the lists put a name into categories. */
+export interface EvidenceRequest {
+  readonly kind: 'evidence';
+  readonly job: number;
+  readonly dataDir: string;
+  /** Lower-cased wire octets with the root. */
+  readonly name: Uint8Array;
+  /** Ids of categories. */
+  readonly categories: readonly string[];
+}
+
+export interface ListPlaceFound {
+  readonly list: string;
+  readonly line: number;
+  readonly text: string;
+}
+
+export interface EvidenceDone {
+  readonly kind: 'found';
+  readonly job: number;
+  readonly places: readonly ListPlaceFound[];
+}
+
+/** Both kinds of job can fail. */
+export interface CompileFailed {
+  readonly kind: 'failed';
+  readonly job: number;
+  readonly code: string;
+  readonly message: string;
+  readonly faults: readonly string[];
+}
+
+export type CompilerRequest = CompileRequest | EvidenceRequest;
+export type CompilerResponse = CompileDone | EvidenceDone | CompileFailed;

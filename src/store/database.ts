@@ -1,0 +1,69 @@
+/**
+ * Opens the SQLite file under Kysely. WAL with `synchronous = full`: a commit is on the disk before
+ * it is acknowledged. Damage is looked for at opening and named wherever it shows up later.
+ */
+
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { Kysely, SqliteDialect } from 'kysely';
+import { AppError, messageOf } from '../lib/errors.ts';
+import { DATABASE_FILE } from './data-folder.ts';
+import type { Db, Tables } from './schema.ts';
+
+/** Up to this size the whole file is checked at every start; it takes well under a second. */
+const FULL_CHECK_BYTES_MAX = 64 * 1024 * 1024;
+
+export interface OpenDatabaseOptions {
+  readonly isReadOnly: boolean;
+}
+
+/**
+ * @throws AppError `STORE_DAMAGED` where the file is no intact database, `STORE_MISSING` where a
+ *   read-only opening finds no file
+ */
+export function openDatabase(dataDir: string, options: OpenDatabaseOptions): Db {
+  const path = join(dataDir, DATABASE_FILE);
+  if (options.isReadOnly && !existsSync(path)) {
+    throw new AppError('STORE_MISSING', `Opening the database: there is no "${path}"`);
+  }
+  let database: Database.Database | null = null;
+  try {
+    database = new Database(path, { readonly: options.isReadOnly, timeout: 5000 });
+    if (!options.isReadOnly) {
+      if (statSync(path).size <= FULL_CHECK_BYTES_MAX) checkPages(database, path);
+      database.pragma('journal_mode = wal');
+      database.pragma('synchronous = full');
+    }
+    database.pragma('foreign_keys = on');
+    return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+  } catch (error) {
+    database?.close();
+    throw toStoreError(error, path);
+  }
+}
+
+/** Gives the errors of SQLite that an operator must act on a code and a sentence; others pass. */
+export function toStoreError(error: unknown, path = DATABASE_FILE): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) return damaged(path, error.message, error);
+  if (/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(error.code)) {
+    return new AppError('STORE_UNWRITABLE', `Using the database "${path}": ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function checkPages(database: Database.Database, path: string): void {
+  const result = database.pragma('quick_check(1)', { simple: true });
+  if (result !== 'ok') throw damaged(path, String(result), null);
+}
+
+function damaged(path: string, detail: string, cause: unknown): AppError {
+  return new AppError(
+    'STORE_DAMAGED',
+    `Opening the database "${path}": the file is damaged (${detail}); restore it from a backup, or move it away to begin anew`,
+    { cause },
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * Contents of lists as files named by their SHA-256: written once, never changed, so an image can
+ * always be compiled again from the rows that name them. A file is durable before any row names it.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream, existsSync, fsyncSync, openSync, closeSync } from 'node:fs';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError } from '../lib/errors.ts';
+import { LISTS_FOLDER, syncFolder, writeFileDurably } from './data-folder.ts';
+import { SHA256_PATTERN } from './document.ts';
+
+/** Twenty million names of ordinary length. */
+export const CONTENT_BYTES_MAX = 512 * 1024 * 1024;
+const UNUSED_KEPT_MS = 24 * 3_600_000;
+const SHA256 = new RegExp(SHA256_PATTERN);
+
+export interface SavedContent {
+  readonly sha256: string;
+  readonly octets: number;
+}
+
+export class ListContents {
+  readonly #folder: string;
+
+  constructor(dataDir: string) {
+    this.#folder = join(dataDir, LISTS_FOLDER);
+  }
+
+  pathOf(sha256: string): string {
+    if (!SHA256.test(sha256)) throw new AppError('CONTENT_UNKNOWN', `"${sha256}" is no SHA-256`);
+    return join(this.#folder, sha256);
+  }
+
+  has(sha256: string): boolean {
+    return SHA256.test(sha256) && existsSync(this.pathOf(sha256));
+  }
+
+  /** @throws AppError `CONTENT_DAMAGED` where the file is not what its name says */
+  async read(sha256: string): Promise<Uint8Array> {
+    const content = await readFile(this.pathOf(sha256));
+    const actual = createHash('sha256').update(content).digest('hex');
+    if (actual === sha256) return content;
+    throw new AppError(
+      'CONTENT_DAMAGED',
+      `Reading the list content ${sha256}: the file is damaged; upload it again or restore a backup`,
+    );
+  }
+
+  /** Saves octets that are in memory; nothing happens where they are there already. */
+  save(content: Uint8Array): SavedContent {
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    if (!this.has(sha256)) writeFileDurably(this.pathOf(sha256), content, 0o600);
+    return { sha256, octets: content.length };
+  }
+
+  /**
+   * Streams an upload to disk and checks that it is what its name says.
+   * @throws AppError `CONTENT_MISMATCH`, `CONTENT_TOO_LARGE`
+   */
+  async receive(
+    sha256: string,
+    stream: Readable,
+    bytesMax: number = CONTENT_BYTES_MAX,
+  ): Promise<SavedContent> {
+    const target = this.pathOf(sha256);
+    const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+    const hash = createHash('sha256');
+    let octets = 0;
+    const meter = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        octets += chunk.length;
+        hash.update(chunk);
+        done(octets > bytesMax ? tooLarge(bytesMax) : null, chunk);
+      },
+    });
+    try {
+      await pipeline(stream, meter, createWriteStream(temporary, { mode: 0o600 }));
+      const actual = hash.digest('hex');
+      if (actual !== sha256) throw mismatch(sha256, actual, octets);
+      syncFile(temporary);
+      await rename(temporary, target);
+      syncFolder(this.#folder);
+      return { sha256, octets };
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Removes files older than a day that no list names, and what a crash left half-written. */
+  async removeUnused(used: ReadonlySet<string>, nowMs: number): Promise<number> {
+    let removed = 0;
+    for (const file of await readdir(this.#folder)) {
+      if (used.has(file)) continue;
+      const path = join(this.#folder, file);
+      const { mtimeMs } = await stat(path);
+      if (nowMs - mtimeMs < UNUSED_KEPT_MS) continue;
+      await rm(path, { force: true });
+      removed++;
+    }
+    return removed;
+  }
+}
+
+function syncFile(path: string): void {
+  const handle = openSync(path, 'r+');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function tooLarge(bytesMax: number): AppError {
+  return new AppError(
+    'CONTENT_TOO_LARGE',
+    `Uploading a list: it has more than ${bytesMax} octets; split it into several lists`,
+  );
+}
+
+function mismatch(expected: string, actual: string, octets: number): AppError {
+  return new AppError(
+    'CONTENT_MISMATCH',
+    `Uploading a list: the ${octets} octets received have SHA-256 ${actual}, not ${expected}; the upload was cut or the name is wrong`,
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * From an unknown value to canonical resources, all faults collected. An element that has not even
+ * the right shape is reported and left out, so that the others are still looked at.
+ */
+
+import type { TSchema } from 'typebox';
+import {
+  canonicalCategory,
+  canonicalList,
+  canonicalPlan,
+  canonicalSubscriber,
+  type CategoryRecord,
+  type ListRecord,
+  type PlanRecord,
+  type SubscriberRecord,
+} from './canonical.ts';
+import {
+  CategorySchema,
+  DocumentSchema,
+  ListSchema,
+  PlanSchema,
+  SubscriberSchema,
+} from './document.ts';
+import { quote, ShapeChecker } from './schema-faults.ts';
+
+/** A resource and what faults call it. */
+export interface Placed<Resource> {
+  readonly record: Resource;
+  readonly path: string;
+}
+
+/** A section that the document does not have is null: `prune` leaves it alone. */
+export interface ReadDocument {
+  readonly categories: readonly Placed<CategoryRecord>[] | null;
+  readonly lists: readonly Placed<ListRecord>[] | null;
+  readonly plans: readonly Placed<PlanRecord>[] | null;
+  readonly subscribers: readonly Placed<SubscriberRecord>[] | null;
+}
+
+type Canonicalize<Document, Resource> = (
+  document: Document,
+  path: string,
+  faults: string[],
+) => Resource;
+
+const categoryShape = new ShapeChecker(CategorySchema);
+const listShape = new ShapeChecker(ListSchema);
+const planShape = new ShapeChecker(PlanSchema);
+const subscriberShape = new ShapeChecker(SubscriberSchema);
+const SECTIONS = Object.keys(DocumentSchema.properties);
+
+export function readDocument(value: unknown, faults: string[]): ReadDocument {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    faults.push(`the document: ${quote(value)} is no mapping; valid: ${SECTIONS.join(', ')}`);
+    return { categories: null, lists: null, plans: null, subscribers: null };
+  }
+  const document = value as Record<string, unknown>;
+  for (const key of Object.keys(document)) {
+    if (!SECTIONS.includes(key)) {
+      faults.push(`the document: unknown ${key}; valid: ${SECTIONS.join(', ')}`);
+    }
+  }
+  const sections = {
+    categories: readSection(document, 'categories', categoryShape, canonicalCategory, faults),
+    lists: readSection(document, 'lists', listShape, canonicalList, faults),
+    plans: readSection(document, 'plans', planShape, canonicalPlan, faults),
+    subscribers: readSection(document, 'subscribers', subscriberShape, canonicalSubscriber, faults),
+  };
+  findSharedAddresses(sections.subscribers ?? [], faults);
+  return sections;
+}
+
+function readSection<Shape extends TSchema, Document, Resource extends { readonly id: string }>(
+  document: Record<string, unknown>,
+  section: string,
+  shape: ShapeChecker<Shape>,
+  canonicalize: Canonicalize<Document, Resource>,
+  faults: string[],
+): Placed<Resource>[] | null {
+  const elements = document[section];
+  // `plans:` with nothing after it is null in YAML.
+  if (elements === undefined || elements === null) return null;
+  if (!Array.isArray(elements)) {
+    faults.push(`${section}: ${quote(elements)} is no list`);
+    return null;
+  }
+  const placed: Placed<Resource>[] = [];
+  const pathOf = new Map<string, string>();
+  for (const [index, element] of (elements as unknown[]).entries()) {
+    const path = `${section}[${index}]`;
+    if (!shape.isValid(element)) {
+      faults.push(...shape.faultsOf(element, path));
+      continue;
+    }
+    const record = canonicalize(element, path, faults);
+    const earlier = pathOf.get(record.id);
+    if (earlier !== undefined) {
+      faults.push(`${path}.id: ${quote(record.id)} is already the id of ${earlier}`);
+      continue;
+    }
+    pathOf.set(record.id, path);
+    placed.push({ record, path });
+  }
+  return placed;
+}
+
+/** An address leads to one subscriber only. */
+function findSharedAddresses(
+  subscribers: readonly Placed<SubscriberRecord>[],
+  faults: string[],
+): void {
+  const ownerOf = new Map<string, string>();
+  for (const { record, path } of subscribers) {
+    for (const address of record.addresses) {
+      const owner = ownerOf.get(address);
+      if (owner === undefined) ownerOf.set(address, record.id);
+      else
+        faults.push(
+          `${path}.addresses: ${quote(address)} belongs to subscriber ${quote(owner)} too`,
+        );
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Names in allow and deny rules: from what people write to one canonical text, and on to wire
+ * octets. A rule covers its name and everything below it, so `*.` in front says the same.
+ */
+
+import { domainToASCII } from 'node:url';
+import { lowerCaseName, NAME_BYTES_MAX, nameToText, writeName } from '../dns/name.ts';
+
+const scratch = new Uint8Array(NAME_BYTES_MAX + 1);
+
+/** Lower case, A-labels, no trailing dot; null where the text is no name, or the root. */
+export function canonicalName(text: string): string | null {
+  // ASCII names skip the IDN mapping.
+  const ascii = /^[\x00-\x7f]*$/.test(text) ? text : domainToASCII(text);
+  if (/[\s/:@]/.test(ascii)) return null;
+  const length = writeName(ascii.replace(/^\*\./, ''), scratch);
+  if (length < 2) return null;
+  lowerCaseName(scratch, 0, length);
+  return nameToText(scratch);
+}
+
+/** The wire octets of a text that `canonicalName` made, as an own copy. */
+export function nameToWire(text: string): Uint8Array {
+  return scratch.slice(0, writeName(text, scratch));
+}

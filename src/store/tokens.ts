@@ -1,0 +1,146 @@
+/**
+ * API tokens. The secret is shown once and only its SHA-256 is kept; 256 random bits need no slow
+ * hash. The first start writes an admin token to a file that only this user may read, so that the
+ * CLI on the same machine needs none typed.
+ */
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError, messageOf } from '../lib/errors.ts';
+import { writeFileDurably } from './data-folder.ts';
+import { readMeta, writeMeta } from './meta.ts';
+import type { Db, Role } from './schema.ts';
+
+export const ROLES = ['reader', 'editor', 'operator', 'admin'] as const satisfies readonly Role[];
+export const ADMIN_TOKEN_FILE = 'admin.token';
+
+/** The token that the first start makes, and the one that `--admin-token-file` brings. */
+const FIRST_TOKEN_ID = 'first-admin';
+const FILE_TOKEN_ID = 'admin-token-file';
+const FIRST_TOKEN_MARK = 'firstAdminToken';
+const TOKENS_MAX = 1_000;
+const SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/;
+
+export interface Token {
+  readonly id: string;
+  readonly role: Role;
+  readonly createdAt: string;
+}
+
+export interface HashedToken extends Token {
+  readonly hash: string;
+}
+
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+export async function readTokens(db: Db): Promise<HashedToken[]> {
+  const rows = await db.selectFrom('tokens').selectAll().orderBy('id').execute();
+  return rows.map((row) => ({
+    id: row.id,
+    role: row.role,
+    createdAt: row.created_at,
+    hash: row.hash,
+  }));
+}
+
+/** Compares with every token in constant time, so that timing says nothing of how near a guess was. */
+export function findToken(tokens: readonly HashedToken[], secret: string): HashedToken | null {
+  const hash = Buffer.from(hashSecret(secret), 'hex');
+  let found: HashedToken | null = null;
+  for (const token of tokens) {
+    if (timingSafeEqual(hash, Buffer.from(token.hash, 'hex'))) found = token;
+  }
+  return found;
+}
+
+/** @returns the secret, which nobody can read again */
+export async function insertToken(tx: Db, id: string, role: Role, at: string): Promise<string> {
+  const tokens = await readTokens(tx);
+  if (tokens.some((token) => token.id === id)) {
+    throw new AppError('TOKEN_EXISTS', `Making a token: there is already one called "${id}"`);
+  }
+  if (tokens.length >= TOKENS_MAX) {
+    throw new AppError('TOKEN_LIMIT', `Making a token: there are ${TOKENS_MAX}; remove one first`);
+  }
+  const secret = `sg_${randomBytes(32).toString('base64url')}`;
+  await upsertToken(tx, id, role, secret, at);
+  return secret;
+}
+
+export async function removeToken(tx: Db, id: string): Promise<HashedToken> {
+  const tokens = await readTokens(tx);
+  const token = tokens.find((candidate) => candidate.id === id);
+  if (token === undefined) throw new AppError('TOKEN_UNKNOWN', `There is no token "${id}"`);
+  if (token.role === 'admin' && tokens.filter(({ role }) => role === 'admin').length === 1) {
+    throw new AppError(
+      'TOKEN_LAST_ADMIN',
+      `Removing the token "${id}": it is the last admin token; make another first`,
+    );
+  }
+  await tx.deleteFrom('tokens').where('id', '=', id).execute();
+  return token;
+}
+
+/**
+ * Makes the admin token of the first start. The file comes first and the row after it, so a crash in
+ * between only means that the next start finds the file and adds the row.
+ */
+export async function ensureFirstToken(tx: Db, dataDir: string, at: string): Promise<void> {
+  if ((await readMeta(tx, FIRST_TOKEN_MARK)) !== null) return;
+  const path = join(dataDir, ADMIN_TOKEN_FILE);
+  const secret = existsSync(path)
+    ? readSecret(path)
+    : `sg_${randomBytes(32).toString('base64url')}`;
+  writeFileDurably(path, `${secret}\n`, 0o600);
+  await upsertToken(tx, FIRST_TOKEN_ID, 'admin', secret, at);
+  await writeMeta(tx, FIRST_TOKEN_MARK, at);
+}
+
+/** Takes over the admin token that the operator keeps in a file of his own; the file is the truth. */
+export async function adoptTokenFile(tx: Db, path: string, at: string): Promise<void> {
+  const secret = readSecret(path);
+  const tokens = await readTokens(tx);
+  const known = tokens.find((token) => token.hash === hashSecret(secret));
+  if (known?.role === 'admin') return;
+  if (known !== undefined) {
+    throw new AppError(
+      'TOKEN_EXISTS',
+      `Reading the admin token "${path}": this is the token "${known.id}" with role ${known.role}`,
+    );
+  }
+  await upsertToken(tx, FILE_TOKEN_ID, 'admin', secret, at);
+}
+
+function readSecret(path: string): string {
+  let secret: string;
+  try {
+    secret = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new AppError('TOKEN_FILE_UNREADABLE', `Reading the admin token: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (SECRET_PATTERN.test(secret)) return secret;
+  throw new AppError(
+    'TOKEN_FILE_UNREADABLE',
+    `Reading the admin token "${path}": it is no token; valid: one line of 16 to 512 printable characters without spaces`,
+  );
+}
+
+async function upsertToken(
+  tx: Db,
+  id: string,
+  role: Role,
+  secret: string,
+  at: string,
+): Promise<void> {
+  const values = { role, hash: hashSecret(secret), created_at: at };
+  await tx
+    .insertInto('tokens')
+    .values({ id, ...values })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
+    .execute();
+}
