@@ -1,0 +1,125 @@
+/**
+ * The admin API: resources under /api/v1, its description at /api/docs (OpenAPI 3.1, JSON at
+ * /api/docs/json), health and metrics.
+ *
+ *     error of each step        step
+ *     408, 431                  head and body in time and in size (node:http)
+ *     421, 429, 401, 403   ◀   onRequest: host, token, role          (auth)
+ *     413, 415, 400        ◀   body: JSON, one megabyte
+ *     400                  ◀   schema, all faults                    (validation)
+ *     4xx, 5xx             ◀   the route: store, then publish        (routes/*)
+ *
+ * It holds no state of its own but the count of wrong tokens.
+ */
+
+import helmet from '@fastify/helmet';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { fastify, type FastifyBaseLogger } from 'fastify';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { AppError } from '../lib/errors.ts';
+import { MetricsPage } from '../metrics/metrics-page.ts';
+import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
+import type { ApiInstance, ApiTypeProvider } from './api-instance.ts';
+import { addAuthentication } from './auth.ts';
+import { ProblemSchema, sendError } from './problem.ts';
+import { addAuditRoutes } from './routes/audit.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addListContentRoutes } from './routes/list-contents.ts';
+import { addPolicyRoutes } from './routes/policy.ts';
+import { addResourceRoutes } from './routes/resources.ts';
+import { addRuleRoutes } from './routes/rules.ts';
+import { addSessionRoutes } from './routes/sessions.ts';
+import { addSubscriberRoutes } from './routes/subscribers.ts';
+import { addTokenRoutes } from './routes/tokens.ts';
+import { compileValidator } from './validation.ts';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+const CONNECTIONS_MAX = 1_000;
+
+export interface ApiOptions {
+  readonly version: string;
+  /** Host names, beside `localhost` and IP addresses, under which the API may be asked. */
+  readonly allowedHosts?: readonly string[];
+  readonly logger?: FastifyBaseLogger;
+  readonly clock?: Clock;
+}
+
+/** @returns an instance that is ready to `listen`; `close` lets requests in flight finish */
+export async function createApi(
+  controlPlane: ControlPlane,
+  options: ApiOptions,
+): Promise<ApiInstance> {
+  const clock = options.clock ?? systemClock;
+  const app: ApiInstance = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1_024 },
+    ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
+  }).withTypeProvider<ApiTypeProvider>();
+  app.server.headersTimeout = HEADERS_TIMEOUT_MS;
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.removeContentTypeParser('text/plain');
+  app.setValidatorCompiler(compileValidator);
+  // Answers are our own data; the schemas of answers are for the description.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const error = new AppError('ROUTE_UNKNOWN', `There is no ${request.method} ${path}`);
+    return sendError(error, request, reply);
+  });
+  const metrics = new MetricsPage();
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.countRequest(request.method, reply.statusCode);
+    done();
+  });
+  addAuthentication(app, controlPlane.store, {
+    allowedHosts: options.allowedHosts ?? [],
+    monotonicMs: () => clock.monotonicMs(),
+  });
+  await addDescription(app, options.version);
+  addHealthRoutes(app, controlPlane, metrics);
+  addResourceRoutes(app, controlPlane);
+  addSubscriberRoutes(app, controlPlane);
+  addSessionRoutes(app, controlPlane, () => clock.wallMs());
+  addRuleRoutes(app, controlPlane);
+  addTokenRoutes(app, controlPlane);
+  addAuditRoutes(app, controlPlane);
+  addPolicyRoutes(app, controlPlane);
+  await app.register((scope, _options, done) => {
+    addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);
+    done();
+  });
+  await app.ready();
+  return app;
+}
+
+async function addDescription(app: ApiInstance, version: string): Promise<void> {
+  app.addSchema(ProblemSchema);
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      // The API speaks plain HTTP on loopback; upgrading would break its own pages.
+      directives: { upgradeInsecureRequests: null },
+    },
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Stairgate admin API',
+        version,
+        description:
+          'Errors are application/problem+json with a stable code. Writes answer with the revision that holds them; ?wait=true answers when it is in force.',
+      },
+      components: {
+        securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      },
+      security: [{ token: [] }],
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/api/docs', staticCSP: true });
+}

@@ -1,0 +1,162 @@
+/**
+ * Categories, lists and plans: few enough to be read whole. Writing one is applying a document that
+ * names only it, so that the API and `stairgate apply` cannot differ.
+ */
+
+import { Type } from 'typebox';
+import { AppError } from '../../lib/errors.ts';
+import {
+  CategorySchema,
+  ListSchema,
+  PlanSchema,
+  type ResourceKind,
+  SECTION_OF,
+} from '../../store/document.ts';
+import type { Stored } from '../../store/records.ts';
+import type { Role } from '../../store/schema.ts';
+import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
+import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
+import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
+import type { ApiInstance } from '../api-instance.ts';
+
+const revision = { revision: Type.Integer({ description: 'of its last change; the ETag' }) };
+
+const listReport = {
+  detectedFormat: Type.String(),
+  report: Type.Object(
+    {
+      octets: Type.Integer(),
+      entries: Type.Integer(),
+      exceptions: Type.Integer(),
+      refused: Type.Record(Type.String(), Type.Integer()),
+      faults: Type.Array(
+        Type.Object({ line: Type.Integer(), reason: Type.String(), text: Type.String() }),
+      ),
+    },
+    { description: 'what was found when the content was taken over' },
+  ),
+};
+
+const KINDS = {
+  category: {
+    body: Type.Object(
+      { ...CategorySchema.properties, id: Type.Optional(CategorySchema.properties.id) },
+      { additionalProperties: false },
+    ),
+    answer: Type.Object({ ...CategorySchema.properties, ...revision, bit: Type.Integer() }),
+    role: 'editor',
+  },
+  list: {
+    body: Type.Object(
+      { ...ListSchema.properties, id: Type.Optional(ListSchema.properties.id) },
+      { additionalProperties: false },
+    ),
+    answer: Type.Object({ ...ListSchema.properties, ...revision, ...listReport }),
+    role: 'editor',
+  },
+  plan: {
+    body: Type.Object(
+      { ...PlanSchema.properties, id: Type.Optional(PlanSchema.properties.id) },
+      { additionalProperties: false },
+    ),
+    answer: Type.Object({ ...PlanSchema.properties, ...revision }),
+    role: 'operator',
+  },
+} as const;
+
+type SmallKind = keyof typeof KINDS;
+
+const IdParams = Type.Object({ id: CategorySchema.properties.id });
+
+export function addResourceRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
+  for (const kind of ['category', 'list', 'plan'] as const) {
+    addReadingRoutes(app, controlPlane, kind);
+    addWritingRoutes(app, controlPlane, kind);
+  }
+}
+
+function addReadingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: SmallKind): void {
+  const path = `/api/v1/${SECTION_OF[kind]}`;
+  const schema = {
+    tags: [SECTION_OF[kind]],
+    querystring: PageQuerySchema,
+    response: { 200: pageOf(KINDS[kind].answer) },
+  };
+  app.get(path, { schema, config: { access: 'reader' } }, async (request) =>
+    slicePage(await readItems(controlPlane, kind), request.query),
+  );
+  const oneSchema = {
+    tags: [SECTION_OF[kind]],
+    params: IdParams,
+    response: { 200: KINDS[kind].answer },
+  };
+  app.get(
+    `${path}/:id`,
+    { schema: oneSchema, config: { access: 'reader' } },
+    async (request, reply) => {
+      const { id } = request.params;
+      const item = (await readItems(controlPlane, kind)).find((candidate) => candidate.id === id);
+      if (item === undefined) throw new AppError('RESOURCE_UNKNOWN', `There is no ${kind} "${id}"`);
+      return reply.header('etag', `"${item.revision}"`).send(item);
+    },
+  );
+}
+
+function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: SmallKind): void {
+  const path = `/api/v1/${SECTION_OF[kind]}/:id`;
+  const access: Role = KINDS[kind].role;
+  const shared = { tags: [SECTION_OF[kind]], params: IdParams, querystring: WaitSchema };
+  const response = { 200: ReceiptSchema };
+  app.put(
+    path,
+    { schema: { ...shared, body: KINDS[kind].body, response }, config: { access } },
+    async (request) => {
+      const { id } = request.params;
+      const document = documentOf(kind, id, request.body);
+      const context = writeContextOf(request, { kind, id });
+      const result = await controlPlane.store.applyDocument(document, context);
+      return receiptOf(result, controlPlane, request, request.query.wait === true);
+    },
+  );
+  app.delete(path, { schema: { ...shared, response }, config: { access } }, async (request) => {
+    const { id } = request.params;
+    const context = writeContextOf(request, { kind, id });
+    const result = await controlPlane.store.remove(kind, id, context);
+    return receiptOf(result, controlPlane, request, request.query.wait === true);
+  });
+}
+
+/** @throws AppError `REQUEST_INVALID` where the body names another resource than the path */
+export function documentOf(
+  kind: ResourceKind,
+  id: string,
+  body: { readonly id?: string },
+): Record<string, unknown> {
+  if (body.id !== undefined && body.id !== id) {
+    throw new AppError('REQUEST_INVALID', `The path says "${id}", the body says "${body.id}"`);
+  }
+  return { [SECTION_OF[kind]]: [{ ...body, id }] };
+}
+
+interface Item {
+  readonly id: string;
+  readonly revision: number;
+}
+
+/** Resources as the API shows them; the schema of the kind describes them. */
+async function readItems(controlPlane: ControlPlane, kind: SmallKind): Promise<Item[]> {
+  const { store } = controlPlane;
+  if (kind === 'category') {
+    return [...(await store.categories()).values()].map((one) => ({ ...flat(one), bit: one.bit }));
+  }
+  if (kind === 'plan') return [...(await store.plans()).values()].map(flat);
+  return [...(await store.lists()).values()].map((one) => ({
+    ...flat(one),
+    detectedFormat: one.format,
+    report: one.report,
+  }));
+}
+
+function flat<Resource extends object>(stored: Stored<Resource>): Resource & { revision: number } {
+  return { ...stored.record, revision: stored.revision };
+}

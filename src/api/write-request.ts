@@ -1,0 +1,123 @@
+/**
+ * What all writing routes share: who writes, under which condition, and when the answer goes out.
+ * `?wait=true` answers when the change is in force on all workers; without it, when it is saved.
+ */
+
+import { createHash } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { AppError, messageOf } from '../lib/errors.ts';
+import type { ResourceKind } from '../store/document.ts';
+import type { ApplyResult, Expectation, WriteContext } from '../store/store.ts';
+import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
+
+export const WaitSchema = Type.Object(
+  {
+    wait: Type.Optional(
+      Type.Boolean({ description: 'answer when the change is in force on all workers' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const counts = Type.Object({
+  create: Type.Integer(),
+  update: Type.Integer(),
+  delete: Type.Integer(),
+});
+
+export const ReceiptSchema = Type.Object({
+  revision: Type.Integer({ description: 'the revision that holds the change' }),
+  isInForce: Type.Boolean({ description: 'true: on all workers; false: saved, being published' }),
+  counts: Type.Object({ category: counts, list: counts, plan: counts, subscriber: counts }),
+  changes: Type.Array(
+    Type.Object({
+      kind: Type.String(),
+      id: Type.String(),
+      action: Type.Enum(['create', 'update', 'delete']),
+      before: Type.Unknown(),
+      after: Type.Unknown(),
+    }),
+    { description: 'the first thousand' },
+  ),
+});
+
+export interface Receipt extends Pick<ApplyResult, 'revision' | 'counts' | 'changes'> {
+  readonly isInForce: boolean;
+}
+
+const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
+
+/** Reads actor, If-Match, If-None-Match and Idempotency-Key. */
+export function writeContextOf(
+  request: FastifyRequest,
+  resource: { readonly kind: ResourceKind; readonly id: string } | null = null,
+): WriteContext {
+  return {
+    actor: request.actor,
+    expectation: resource === null ? undefined : expectationOf(request, resource),
+    idempotency: idempotencyOf(request),
+  };
+}
+
+/** Publishes what was written and makes the answer. */
+export async function receiptOf(
+  result: ApplyResult,
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+  isWaiting: boolean,
+): Promise<Receipt> {
+  const { revision, changes } = result;
+  const receipt = { revision, counts: result.counts, changes };
+  if (controlPlane.status().revisionInForce >= revision) return { ...receipt, isInForce: true };
+  const published = controlPlane.publish();
+  if (!isWaiting) {
+    published.catch((error: unknown) => {
+      request.log.error({ err: error, revision }, 'publishing a written revision failed');
+    });
+    return { ...receipt, isInForce: false };
+  }
+  try {
+    await published;
+    return { ...receipt, isInForce: true };
+  } catch (error) {
+    throw new AppError(
+      'PUBLISH_FAILED',
+      `Revision ${revision} is saved but not in force, the old state stays: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+function expectationOf(
+  request: FastifyRequest,
+  resource: { readonly kind: ResourceKind; readonly id: string },
+): Expectation | undefined {
+  const ifMatch = request.headers['if-match'];
+  if (request.headers['if-none-match'] === '*') return { ...resource, state: 'absent' };
+  if (ifMatch === undefined) return undefined;
+  if (ifMatch === '*') return { ...resource, state: 'present' };
+  const revision = /^"(\d{1,15})"$/.exec(ifMatch)?.[1];
+  if (revision === undefined) {
+    throw new AppError(
+      'PRECONDITION_FAILED',
+      `If-Match: ${ifMatch} is no ETag of this server; valid: such as "12", or *`,
+    );
+  }
+  return { ...resource, state: Number(revision) };
+}
+
+function idempotencyOf(request: FastifyRequest): WriteContext['idempotency'] {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || !KEY_PATTERN.test(key)) {
+    throw new AppError(
+      'REQUEST_INVALID',
+      'Idempotency-Key: valid are 1 to 255 printable characters without spaces',
+    );
+  }
+  const digest = createHash('sha256')
+    .update(JSON.stringify([request.method, request.url, request.body ?? null]))
+    .digest('hex');
+  return { key: `${request.actor} ${key}`, digest };
+}

@@ -1,0 +1,102 @@
+/** `stairgate list|plan|subscriber [ID]`: what the server holds; `apply` is the way to change it. */
+
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { ApiClient } from '../api-client.ts';
+import { addClientOptions, clientConfigOf } from '../options.ts';
+import type { ServeOptions } from '../options.ts';
+import { formatTable } from '../output.ts';
+import type { Output } from '../output.ts';
+import { readPages } from '../read-pages.ts';
+import type { Item } from '../read-pages.ts';
+
+/** A kind of resource: where it is and which of its fields a table shows. */
+interface ResourceKind {
+  readonly command: string;
+  readonly path: string;
+  readonly description: string;
+  readonly columns: readonly (readonly [heading: string, cell: (item: Item) => unknown])[];
+}
+
+interface ListReport {
+  readonly entries?: number;
+  readonly refused?: Readonly<Record<string, number>>;
+}
+
+const KINDS: readonly ResourceKind[] = [
+  {
+    command: 'list',
+    path: '/lists',
+    description: 'the lists, with what was accepted and refused of each',
+    columns: [
+      ['ID', (item) => item['id']],
+      ['CATEGORY', (item) => item['category']],
+      ['FORMAT', (item) => item['detectedFormat']],
+      ['NAMES', (item) => (item['report'] as ListReport | undefined)?.entries],
+      ['REFUSED', (item) => countRefused(item['report'] as ListReport | undefined)],
+      ['ORIGIN', (item) => item['origin']],
+    ],
+  },
+  {
+    command: 'plan',
+    path: '/plans',
+    description: 'the plans and what they block',
+    columns: [
+      ['ID', (item) => item['id']],
+      ['MODE', (item) => item['blockingMode']],
+      ['BLOCK', (item) => item['block']],
+      ['LOCKED', (item) => item['locked']],
+    ],
+  },
+  {
+    command: 'subscriber',
+    path: '/subscribers',
+    description: 'the subscribers, their plans and addresses',
+    columns: [
+      ['ID', (item) => item['id']],
+      ['PLAN', (item) => item['plan']],
+      ['TIMEZONE', (item) => item['timezone']],
+      ['ADDRESSES', (item) => item['addresses']],
+    ],
+  },
+];
+
+interface ResourceFlags extends ServeOptions {
+  readonly limit: string;
+  readonly json?: boolean;
+}
+
+export function addResourceCommands(program: Command, output: Output): void {
+  for (const kind of KINDS) {
+    addClientOptions(program.command(kind.command))
+      .description(kind.description)
+      .argument('[id]', 'show this one in full')
+      .option('--limit <count>', 'show at most this many', '1000')
+      .option('--json', 'print the answer of the API')
+      .action(async (id: string | undefined, flags: ResourceFlags) => {
+        const client = new ApiClient(clientConfigOf(flags));
+        const shown =
+          id === undefined
+            ? await readPages(client, kind.path, flags.limit)
+            : await client.request('GET', `${kind.path}/${encodeURIComponent(id)}`);
+        if (flags.json === true) output.out(JSON.stringify(shown, null, 2));
+        else output.out(Array.isArray(shown) ? tableOf(kind, shown) : stringify(shown).trimEnd());
+      });
+  }
+}
+
+function tableOf(kind: ResourceKind, items: readonly Item[]): string {
+  return formatTable(
+    kind.columns.map(([heading]) => heading),
+    items.map((item) => kind.columns.map(([, cell]) => cellText(cell(item)))),
+  );
+}
+
+function cellText(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(' ');
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
+}
+
+function countRefused(report: ListReport | undefined): number {
+  return Object.values(report?.refused ?? {}).reduce((sum, count) => sum + count, 0);
+}

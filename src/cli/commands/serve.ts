@@ -1,0 +1,168 @@
+/**
+ * `stairgate serve`: the running server, from the data folder to the signals that end it.
+ *
+ *     SIGHUP            configuration and images anew; a fault leaves the old state in force
+ *     SIGTERM, SIGINT   no new work, what is in flight is finished within the deadline, exit 0
+ */
+
+import type { Command } from 'commander';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { createApi } from '../../api/api.ts';
+import { loadConfig } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
+import { formatEndpoint } from '../../lib/endpoint.ts';
+import { AppError, messageOf } from '../../lib/errors.ts';
+import { openStore } from '../../lists/open-store.ts';
+import type { Store } from '../../store/store.ts';
+import { Supervisor } from '../../supervisor/supervisor.ts';
+import { addServeOptions, flagsOf } from '../options.ts';
+import type { ServeOptions } from '../options.ts';
+import { VERSION } from '../version.ts';
+
+/** What a stop may take beyond the configured deadline before the process ends hard. */
+const STOP_GRACE_MS = 3000;
+
+type Api = Awaited<ReturnType<typeof createApi>>;
+
+/** What runs, to be stopped in reverse. */
+interface Running {
+  readonly api: Api;
+  readonly supervisor: Supervisor;
+  readonly store: Store;
+}
+
+export function addServeCommand(program: Command): void {
+  addServeOptions(program.command('serve'))
+    .description('run the resolver and its API')
+    .action(async (options: ServeOptions) => {
+      await serve(options);
+    });
+}
+
+/** Resolves when the server has stopped by a signal; throws where it cannot start. */
+async function serve(options: ServeOptions): Promise<void> {
+  const readConfig = (): Config =>
+    loadConfig({ path: options.config ?? null, flags: flagsOf(options) });
+  const config = readConfig();
+  const log = pino({ level: config.log.level, base: null });
+  process.on('uncaughtException', (error) => {
+    log.fatal({ stack: error.stack }, `unexpected: ${error.message}`);
+    process.exit(1);
+  });
+  const signals = listenForSignals();
+  const running = await start(config, readConfig, log);
+  signals.isRunning = true;
+  logStart(running, config, log);
+  let signal = await signals.next();
+  while (signal === 'SIGHUP') {
+    await reload(running.supervisor, log);
+    signal = await signals.next();
+  }
+  log.info({ signal }, 'stopping');
+  await stop(running, config, log);
+}
+
+async function start(config: Config, reloadConfig: () => Config, log: Logger): Promise<Running> {
+  const { tokenFile } = config.admin;
+  const tokenOptions = tokenFile === null ? {} : { adminTokenFile: tokenFile };
+  const store = await openStore(config.dataDir, tokenOptions);
+  const undo: (() => Promise<unknown>)[] = [() => store.close()];
+  try {
+    const supervisor = new Supervisor(store, { config, reloadConfig, version: VERSION, log });
+    await supervisor.start();
+    undo.unshift(() => supervisor.stop());
+    const api = await createApi(supervisor, {
+      version: VERSION,
+      allowedHosts: config.admin.hosts,
+      // Of the API only what went wrong is logged, not every request.
+      logger: log.child({}, log.isLevelEnabled('warn') ? { level: 'warn' } : {}),
+    });
+    undo.unshift(() => api.close());
+    const { address, port } = config.admin.listen;
+    await listen(api, address, port);
+    return { api, supervisor, store };
+  } catch (error) {
+    for (const step of undo) await step().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function listen(api: Api, host: string, port: number): Promise<void> {
+  try {
+    await api.listen({ host, port });
+  } catch (error) {
+    const where = formatEndpoint({ address: host, port });
+    const message = `Listening for the API on ${where}: ${messageOf(error)}; choose another address with --admin`;
+    throw new AppError('ADMIN_LISTEN_FAILED', message, { cause: error });
+  }
+}
+
+function logStart({ api, supervisor }: Running, config: Config, log: Logger): void {
+  const { listeners, upstreams, workers, images, revisionInForce } = supervisor.status();
+  const api0 = api.server.address();
+  const port = typeof api0 === 'object' && api0 !== null ? api0.port : config.admin.listen.port;
+  log.info(
+    {
+      addresses: listeners,
+      api: formatEndpoint({ address: config.admin.listen.address, port }),
+      upstreams,
+      workers: workers.length,
+      names: images.names,
+      revision: revisionInForce,
+    },
+    'serving',
+  );
+}
+
+async function reload(supervisor: Supervisor, log: Logger): Promise<void> {
+  try {
+    await supervisor.reload();
+  } catch (error) {
+    log.error(`reloading failed, the old state stays in force: ${messageOf(error)}`);
+  }
+}
+
+/** Everything in it is bounded, and the whole once more. */
+async function stop(
+  { api, supervisor, store }: Running,
+  config: Config,
+  log: Logger,
+): Promise<void> {
+  const hard = setTimeout(() => {
+    log.error('stopping took too long, the process ends now');
+    process.exit(1);
+  }, config.stopDeadlineMs + STOP_GRACE_MS);
+  hard.unref();
+  const apiClosed = api.close();
+  await supervisor.stop();
+  await Promise.race([apiClosed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  await store.close();
+  log.info('stopped');
+}
+
+/** Listens from the call on; before the server runs, a signal to stop ends the process at once. */
+function listenForSignals(): { next(): Promise<NodeJS.Signals>; isRunning: boolean } {
+  const arrived: NodeJS.Signals[] = [];
+  let wake: () => void = () => undefined;
+  const signals = {
+    isRunning: false,
+    async next(): Promise<NodeJS.Signals> {
+      for (;;) {
+        const signal = arrived.shift();
+        if (signal !== undefined) return signal;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+  for (const signal of ['SIGHUP', 'SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (!signals.isRunning && signal !== 'SIGHUP') process.exit(0);
+      arrived.push(signal);
+      wake();
+    });
+  }
+  return signals;
+}

@@ -1,0 +1,86 @@
+/**
+ * Where `apply` and `export` work: on the running server through its API, or, where nothing listens
+ * there, on the data folder itself.
+ */
+
+import { compileNewest } from '../compiler/compile-newest.ts';
+import { Compiler } from '../compiler/compiler.ts';
+import { loadSeed } from '../compiler/seed-file.ts';
+import type { ClientConfig } from '../config/config.ts';
+import { AppError } from '../lib/errors.ts';
+import { openStore } from '../lists/open-store.ts';
+import type { ApplyOptions, ApplyResult, Store } from '../store/store.ts';
+import { ApiClient } from './api-client.ts';
+import type { LoadedDocument } from './policy-document.ts';
+
+/** A compilation of twenty million names and its way to all workers. */
+const APPLY_DEADLINE_MS = 600_000;
+const COMPILER_ENTRY = new URL('../compiler/compile-thread.js', import.meta.url);
+
+export interface PolicyTarget {
+  /** What is done and since when it counts, for people. */
+  readonly effect: string;
+  apply(loaded: LoadedDocument, options: ApplyOptions): Promise<ApplyResult>;
+  exportDocument(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** @throws AppError where a server has the folder but does not listen at the address */
+export async function openPolicyTarget(config: ClientConfig): Promise<PolicyTarget> {
+  const client = new ApiClient(config);
+  if (await client.isListening()) return serverTarget(client);
+  try {
+    return folderTarget(await openStore(config.dataDir));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'DATA_DIR_LOCKED') throw error;
+    throw new AppError(
+      error.code,
+      `Opening the data folder "${config.dataDir}": a server is using it, but none listens at ${client.base}; name its API with --admin`,
+      { cause: error },
+    );
+  }
+}
+
+function serverTarget(client: ApiClient): PolicyTarget {
+  return {
+    effect: 'in force on all workers',
+    async apply({ document, contents }, { isDryRun, isPruning }) {
+      for (const [sha256, content] of contents) {
+        await client.request('PUT', `/list-contents/${sha256}`, {
+          body: content,
+          deadlineMs: APPLY_DEADLINE_MS,
+        });
+      }
+      const body = { document, dryRun: isDryRun, prune: isPruning };
+      const path = isDryRun ? '/apply' : '/apply?wait=true';
+      const result = await client.request('POST', path, { body, deadlineMs: APPLY_DEADLINE_MS });
+      return result as ApplyResult;
+    },
+    exportDocument: () => client.request('GET', '/export', { deadlineMs: APPLY_DEADLINE_MS }),
+    close: () => Promise.resolve(),
+  };
+}
+
+function folderTarget(store: Store): PolicyTarget {
+  return {
+    effect: 'stored; in force from the next start on',
+    async apply({ document, contents }, options) {
+      for (const content of contents.values()) store.contents.save(content);
+      const result = await store.applyDocument(document, { actor: 'offline' }, options);
+      if (!result.isDryRun) await compileImages(store.dataDir);
+      return result;
+    },
+    exportDocument: () => store.exportDocument(),
+    close: () => store.close(),
+  };
+}
+
+/** So that the next start serves this revision from its first packet. */
+async function compileImages(dataDir: string): Promise<void> {
+  const compiler = new Compiler({ entry: COMPILER_ENTRY, dataDir });
+  try {
+    await compileNewest(compiler, dataDir, loadSeed(dataDir), null);
+  } finally {
+    await compiler.close();
+  }
+}

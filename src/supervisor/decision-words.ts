@@ -1,0 +1,89 @@
+/** A decision in words: the part of an explanation that people read. */
+
+import {
+  DECIDE_BLOCK,
+  DECIDE_SPECIAL,
+  LEVEL_PLAN,
+  LEVEL_PROFILE,
+  LEVEL_SUBSCRIBER,
+} from '../policy/decide.ts';
+import type { Decision } from '../policy/decide.ts';
+import { textAt, textLength } from '../policy/image.ts';
+import type { PolicyImage } from '../policy/image.ts';
+import { EDE_NONE, EDE_PROHIBITED } from '../dns/constants.ts';
+import type { Explanation } from './control-plane-contract.ts';
+
+/** In the order of the numbers in `policy/decide` and `policy/image`. */
+const VERDICT_CLASSES = ['none', 'law', 'operator', 'policy'] as const;
+const BLOCKING_MODES = ['nxdomain', 'nodata', 'zero', 'address', 'refused'] as const;
+
+type Words = Pick<
+  Explanation,
+  'decision' | 'row' | 'verdictClass' | 'category' | 'blockingMode' | 'edeCode' | 'reason'
+>;
+
+/** What stands around a decision. */
+export interface Surroundings {
+  /** Id of the category that decided. */
+  readonly category: string | null;
+  readonly plan: string | null;
+  /** True where a local record answers what passes. */
+  readonly hasRecord: boolean;
+}
+
+export function describeDecision(
+  decision: Decision,
+  policies: PolicyImage,
+  around: Surroundings,
+): Words {
+  const isBlocked = decision.action === DECIDE_BLOCK;
+  const isLocal = decision.action === DECIDE_SPECIAL || around.hasRecord;
+  return {
+    decision: isBlocked ? 'block' : isLocal ? 'local' : 'pass',
+    row: decision.row,
+    verdictClass: VERDICT_CLASSES[decision.verdictClass] ?? 'none',
+    category: around.category,
+    blockingMode: isBlocked ? (BLOCKING_MODES[decision.blockingMode] ?? null) : null,
+    edeCode: decision.edeCode === EDE_NONE ? null : decision.edeCode,
+    reason: isBlocked ? blockReason(decision, policies) : passReason(decision, around),
+  };
+}
+
+/** For a client without a policy, a stranger or one that the subscriber table does not know. */
+export function describeRefusal(isKnown: boolean): Words {
+  return {
+    decision: 'refuse',
+    row: 0,
+    verdictClass: 'none',
+    category: null,
+    blockingMode: null,
+    edeCode: EDE_PROHIBITED,
+    reason: isKnown
+      ? 'No subscriber has an address that holds this client, so no policy applies to it.'
+      : 'The client is in no access prefix and belongs to no subscriber.',
+  };
+}
+
+/** The text that the client gets too (EXTRA-TEXT of the EDE). */
+function blockReason(decision: Decision, policies: PolicyImage): string {
+  const at = textAt(policies, decision.text);
+  // TextDecoder refuses shared memory, hence the copy.
+  const octets = policies.texts.slice(at, at + textLength(policies, decision.text));
+  return `${new TextDecoder().decode(Uint8Array.from(octets))}.`;
+}
+
+function passReason(decision: Decision, { plan, hasRecord }: Surroundings): string {
+  if (decision.row === 2) return 'The name is protected: lists cannot block it.';
+  if (decision.row === 3) return 'A special name: it is answered here and never forwarded.';
+  const local = hasRecord ? ' A local record answers it.' : '';
+  switch (decision.ruleLevel) {
+    case LEVEL_PROFILE:
+      return `The profile allows the name.${local}`;
+    case LEVEL_SUBSCRIBER:
+      return `The household allows the name.${local}`;
+    case LEVEL_PLAN:
+      return `Plan ${plan ?? '?'} allows the name.${local}`;
+    default:
+      return `Nothing in plan ${plan ?? '?'} blocks the name.${local}`;
+  }
+}

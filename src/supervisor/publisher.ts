@@ -1,0 +1,160 @@
+/**
+ * Publishing: from committed rows to a state that every worker decides with. Calls are gathered:
+ * whoever calls while a run waits to begin joins it, so a thousand writes cost few compilations.
+ *
+ *     publish ─▶ pause ─▶ compile ─▶ subscriber table ─▶ install on all workers ─▶ resolved
+ *        └ joins the run that has not begun yet      a fault here leaves the old state in force
+ */
+
+import { openBlocklistImage } from '../blocklist/image.ts';
+import type { BlocklistImage } from '../blocklist/image.ts';
+import { compileNewest } from '../compiler/compile-newest.ts';
+import type { Compiler } from '../compiler/compiler.ts';
+import type { CompileDone } from '../compiler/messages.ts';
+import { AppError } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import { openPolicyImage } from '../policy/image.ts';
+import type { PolicyImage } from '../policy/image.ts';
+import { collectGarbage } from '../worker/collect-garbage.ts';
+import type { ImageSet } from '../worker/messages.ts';
+import type { Log } from './log.ts';
+import type { SubscriberDirectory } from './subscriber-directory.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** Runs begin at most ten times a second (DESIGN: publishing is gathered). */
+const PAUSE_MS = 100;
+
+/** Images that were checked and opened on this thread; the buffers go to the workers. */
+export interface OpenedImages extends Omit<ImageSet, 'subscribers'> {
+  readonly opened: { readonly blocklist: BlocklistImage; readonly policies: PolicyImage };
+}
+
+/** @throws AppError `IMAGE_DAMAGED` */
+export function openImages(images: Omit<ImageSet, 'subscribers'>): OpenedImages {
+  const { revision, blocklist, policy } = images;
+  const opened = { blocklist: openBlocklistImage(blocklist), policies: openPolicyImage(policy) };
+  return { revision, blocklist, policy, opened };
+}
+
+/** What is in force: what a worker that starts now is started with. */
+export interface InForce {
+  readonly seed: HashSeed;
+  /** Null until something was compiled for the first time; the subscriber table is live and apart. */
+  readonly images: OpenedImages | null;
+  readonly blocklistKey: string | null;
+  /** Milliseconds since the Unix epoch; null for images that were read from the disk. */
+  readonly compiledAtMs: number | null;
+}
+
+export interface PublisherOptions {
+  readonly dataDir: string;
+  readonly log: Log;
+}
+
+export class Publisher {
+  readonly #compiler: Pick<Compiler, 'compile'>;
+  readonly #subscribers: SubscriberDirectory;
+  readonly #pool: Pick<WorkerPool, 'install'>;
+  readonly #options: PublisherOptions;
+  #inForce: InForce;
+  #running: Promise<unknown> = Promise.resolve();
+  #next: Promise<{ readonly revision: number }> | null = null;
+  #beganAtMs = -PAUSE_MS;
+  #lastFailure: { readonly at: string; readonly code: string; readonly message: string } | null =
+    null;
+
+  constructor(
+    compiler: Pick<Compiler, 'compile'>,
+    subscribers: SubscriberDirectory,
+    pool: Pick<WorkerPool, 'install'>,
+    inForce: InForce,
+    options: PublisherOptions,
+  ) {
+    this.#compiler = compiler;
+    this.#subscribers = subscribers;
+    this.#pool = pool;
+    this.#inForce = inForce;
+    this.#options = options;
+  }
+
+  get inForce(): InForce {
+    return this.#inForce;
+  }
+
+  get lastFailure(): {
+    readonly at: string;
+    readonly code: string;
+    readonly message: string;
+  } | null {
+    return this.#lastFailure;
+  }
+
+  /** Resolves when a state at least as new as this call is in force on all workers. */
+  publish(): Promise<{ readonly revision: number }> {
+    this.#next ??= this.#begin();
+    return this.#next;
+  }
+
+  async #begin(): Promise<{ readonly revision: number }> {
+    await this.#running.catch(() => undefined);
+    const pauseMs = this.#beganAtMs + PAUSE_MS - performance.now();
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    this.#beganAtMs = performance.now();
+    this.#next = null;
+    const run = this.#run();
+    this.#running = run;
+    return run;
+  }
+
+  async #run(): Promise<{ readonly revision: number }> {
+    try {
+      const { seed: before, blocklistKey } = this.#inForce;
+      const { dataDir } = this.#options;
+      const { seed, done } = await compileNewest(this.#compiler, dataDir, before, blocklistKey);
+      await this.#install(seed, done);
+      this.#lastFailure = null;
+      return { revision: done.revision };
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : 'UNEXPECTED';
+      const message = error instanceof Error ? error.message : String(error);
+      this.#lastFailure = { at: new Date().toISOString(), code, message };
+      this.#options.log.error({ code }, `publishing failed, the old state stays: ${message}`);
+      throw error;
+    }
+  }
+
+  async #install(seed: HashSeed, done: CompileDone): Promise<void> {
+    const before = this.#inForce;
+    const isNewSeed = seed[0] !== before.seed[0] || seed[1] !== before.seed[1];
+    const blocklist = done.blocklist ?? before.images?.blocklist;
+    if (blocklist === undefined) throw new Error('Invariant broken: no blocklist to keep');
+    const { revision, policy } = done;
+    const images = openImages({ revision, blocklist, policy });
+    const { policies } = images.opened;
+    const isNewTable = await this.#subscribers.refresh(seed, policies, done.addressFingerprint);
+    // Set before the workers are told: one that is restarted meanwhile begins with the new state.
+    this.#inForce = {
+      seed,
+      images,
+      blocklistKey: done.blocklistKey,
+      compiledAtMs: Date.now(),
+    };
+    await this.#pool.install({
+      revision,
+      blocklist: before.images === null ? blocklist : done.blocklist,
+      policy,
+      subscribers: isNewTable || before.images === null ? this.#subscribers.buffer : null,
+      seed: isNewSeed ? seed : null,
+    });
+    this.#subscribers.settle(policies);
+    collectGarbage();
+    this.#options.log.info(
+      {
+        revision,
+        elapsedMs: Math.round(done.elapsedMs),
+        isBlocklistNew: done.blocklist !== null,
+      },
+      'published',
+    );
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * The control plane of a running server: it starts the workers with the last good images, publishes
+ * what the store says, follows the configuration, and stops everything within a deadline.
+ *
+ *     start:  seed ─▶ images from the disk ─▶ ports ─▶ subscriber table ─▶ workers ─▶ publish
+ *                       none, or damaged: compile first; where that fails too, the server starts
+ *                       and answers SERVFAIL, so that the API can repair it
+ *
+ * The images are there before a socket is bound, so the first packet is already decided.
+ */
+
+import { join } from 'node:path';
+import { IMAGES_FOLDER } from '../compiler/compile-revision.ts';
+import { Compiler } from '../compiler/compiler.ts';
+import { readImages, removeImages } from '../compiler/image-folder.ts';
+import { loadSeed } from '../compiler/seed-file.ts';
+import { findRestartKeys } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { formatEndpoint } from '../lib/endpoint.ts';
+import type { Endpoint } from '../lib/endpoint.ts';
+import { AppError, messageOf } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import type { Store } from '../store/store.ts';
+import type { ImageSet, WorkerConfig } from '../worker/messages.ts';
+import type {
+  ControlPlane,
+  Explanation,
+  ExplainQuestion,
+  MetricSample,
+  PublishResult,
+  Status,
+} from './control-plane-contract.ts';
+import { Explainer } from './explainer.ts';
+import { chooseListeners } from './listeners.ts';
+import type { Log } from './log.ts';
+import { collectSamples } from './metric-samples.ts';
+import { openImages, Publisher } from './publisher.ts';
+import type { OpenedImages } from './publisher.ts';
+import { SubscriberDirectory } from './subscriber-directory.ts';
+import type { AddressSource, DirectoryChange } from './subscriber-directory.ts';
+import { workerConfigOf } from './worker-config.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  /** Reads the configuration again, from the same sources; throws where it is not valid. */
+  readonly reloadConfig: () => Config;
+  readonly version: string;
+  readonly log: Log;
+  /** The built entry of a worker and of the compile thread. */
+  readonly entries?: { readonly worker: URL; readonly compiler: URL };
+}
+
+const EXPIRY_INTERVAL_MS = 5000;
+
+interface StoredImages {
+  readonly images: OpenedImages;
+  readonly blocklistKey: string;
+}
+
+const BUILT_ENTRIES = {
+  worker: new URL('../worker/worker.js', import.meta.url),
+  compiler: new URL('../compiler/compile-thread.js', import.meta.url),
+};
+
+export class Supervisor implements ControlPlane {
+  readonly store: Store;
+  readonly #options: SupervisorOptions;
+  readonly #startedAt = new Date().toISOString();
+  readonly #compiler: Compiler;
+  readonly #directory: SubscriberDirectory;
+  readonly #publisher: Publisher;
+  readonly #pool: WorkerPool;
+  readonly #explainer: Explainer;
+  #config: Config;
+  #listen: readonly Endpoint[] = [];
+  #expiryTimer: NodeJS.Timeout | null = null;
+  #workerCount: number;
+  #isStopping = false;
+
+  /** @param store open, and closed by whoever opened it */
+  constructor(store: Store, options: SupervisorOptions) {
+    const { config, log } = options;
+    const entries = options.entries ?? BUILT_ENTRIES;
+    this.store = store;
+    this.#options = options;
+    this.#config = config;
+    this.#workerCount = config.workers;
+    const seed = loadSeed(config.dataDir);
+    const stored = this.#readStoredImages(seed);
+    this.#compiler = new Compiler({ entry: entries.compiler, dataDir: config.dataDir });
+    this.#directory = new SubscriberDirectory(
+      createAddressSource(store),
+      seed,
+      (buffer, retire) => void this.#installTable(buffer, retire),
+    );
+    this.#pool = new WorkerPool({
+      entry: entries.worker,
+      configOf: (index) => this.#workerConfig(index),
+      images: () => this.#imageSet(),
+      log,
+    });
+    const inForce = {
+      seed,
+      images: stored?.images ?? null,
+      blocklistKey: stored?.blocklistKey ?? null,
+      compiledAtMs: null,
+    };
+    this.#publisher = new Publisher(this.#compiler, this.#directory, this.#pool, inForce, {
+      dataDir: config.dataDir,
+      log,
+    });
+    this.#explainer = new Explainer(store, this.#directory, this.#compiler);
+  }
+
+  /**
+   * Starts to serve. Returns when every worker listens; a newer revision than that of the images
+   * on the disk is published right after.
+   * @throws AppError: nothing runs then
+   */
+  async start(): Promise<void> {
+    const { log } = this.#options;
+    const { listen, workerCount, remarks } = await chooseListeners(this.#config);
+    for (const remark of remarks) log.warn({}, remark);
+    this.#listen = listen;
+    this.#workerCount = workerCount;
+    try {
+      await this.#prepareImages();
+      await this.#pool.start(workerCount);
+    } catch (error) {
+      await this.#compiler.close();
+      throw error;
+    }
+    this.#expiryTimer = setInterval(() => void this.#expireSessions(), EXPIRY_INTERVAL_MS);
+    const { images } = this.#publisher.inForce;
+    if (images !== null && images.revision !== this.store.revision) {
+      // A failure is logged and kept for `status`; the images from the disk stay in force.
+      this.publish().catch(() => undefined);
+    }
+  }
+
+  publish(): Promise<PublishResult> {
+    if (this.#isStopping) {
+      return Promise.reject(new AppError('STOPPING', 'Publishing: the server is stopping'));
+    }
+    return this.#publisher.publish();
+  }
+
+  async reload(): Promise<PublishResult> {
+    const { log, reloadConfig } = this.#options;
+    const config = reloadConfig();
+    const restartKeys = findRestartKeys(this.#config, config);
+    if (restartKeys.length > 0) {
+      log.warn({ keys: restartKeys }, 'these changes of the configuration wait for a restart');
+    }
+    const { zones, records, upstreams, access } = config;
+    this.#config = { ...this.#config, zones, records, upstreams, access };
+    await this.#pool.configure();
+    const result = await this.publish();
+    log.info({ revision: result.revision }, 'reloaded');
+    return result;
+  }
+
+  /** Finishes what is in flight within the configured deadline. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#expiryTimer !== null) clearInterval(this.#expiryTimer);
+    await Promise.all([this.#pool.stop(this.#config.stopDeadlineMs), this.#compiler.close()]);
+  }
+
+  status(): Status {
+    const { inForce, lastFailure } = this.#publisher;
+    const serving = this.#pool.status().filter(({ state }) => state === 'serving');
+    const notReadyReason = this.#notReadyReason(serving.length);
+    const contentIds = this.#pool.contentIds();
+    return {
+      version: this.#options.version,
+      isReady: notReadyReason === null,
+      notReadyReason,
+      revision: this.store.revision,
+      revisionInForce: serving.length === 0 ? 0 : Math.min(...serving.map((one) => one.revision)),
+      startedAt: this.#startedAt,
+      listeners: this.#pool.addresses().map(formatEndpoint),
+      upstreams: this.#config.upstreams.map(formatEndpoint),
+      workers: this.#pool.status(),
+      images: {
+        blocklistContentId: contentIds?.blocklist ?? null,
+        policyContentId: contentIds?.policy ?? null,
+        blocklistOctets: inForce.images?.blocklist.byteLength ?? 0,
+        names: inForce.images?.opened.blocklist.nameCount ?? 0,
+        compiledAt:
+          inForce.compiledAtMs === null ? null : new Date(inForce.compiledAtMs).toISOString(),
+      },
+      lastFailure,
+    };
+  }
+
+  explain(question: ExplainQuestion): Promise<Explanation> {
+    return this.#explainer.explain(question, this.#publisher.inForce, this.#config);
+  }
+
+  sessionsChanged(changes: readonly DirectoryChange[]): void {
+    this.#directory.change(changes);
+  }
+
+  metricSamples(): readonly MetricSample[] {
+    return collectSamples(this.status(), this.#pool.counters(), this.#directory.entryCount);
+  }
+
+  #notReadyReason(servingCount: number): string | null {
+    if (this.#isStopping) return 'The server is stopping.';
+    if (this.#publisher.inForce.images === null) return 'No images were ever compiled.';
+    return servingCount === 0 ? 'No worker is serving.' : null;
+  }
+
+  /** With no worker yet: the subscriber table of the images from the disk, or a first compilation. */
+  async #prepareImages(): Promise<void> {
+    const { seed, images } = this.#publisher.inForce;
+    if (images !== null) {
+      // No fingerprint is like this one, so the first publishing reads the addresses again.
+      await this.#directory.refresh(seed, images.opened.policies, 'at start');
+      this.#directory.settle(images.opened.policies);
+      return;
+    }
+    // A failure is logged and shown by `status`; the server starts and is not ready.
+    await this.#publisher.publish().catch(() => undefined);
+  }
+
+  #readStoredImages(seed: HashSeed): StoredImages | null {
+    const folder = join(this.#config.dataDir, IMAGES_FOLDER);
+    try {
+      const stored = readImages(folder, seed);
+      if (stored === null) return null;
+      return { images: openImages(stored), blocklistKey: stored.blocklistKey };
+    } catch (error) {
+      this.#options.log.warn({}, `${messageOf(error)}; compiling the images again`);
+      removeImages(folder);
+      return null;
+    }
+  }
+
+  async #expireSessions(): Promise<void> {
+    try {
+      this.#directory.change(await this.store.expireSessions());
+    } catch (error) {
+      this.#options.log.error({}, `ending sessions: ${messageOf(error)}`);
+    }
+  }
+
+  #workerConfig(index: number): WorkerConfig {
+    const { seed } = this.#publisher.inForce;
+    const count = this.#workerCount;
+    return workerConfigOf(this.#config, { index, count, seed, listen: this.#listen });
+  }
+
+  #imageSet(): ImageSet | null {
+    const { images } = this.#publisher.inForce;
+    if (images === null) return null;
+    const { revision, blocklist, policy } = images;
+    return { revision, blocklist, policy, subscribers: this.#directory.buffer };
+  }
+
+  /** A subscriber table that outgrew its buffer: the new one goes to all workers. */
+  async #installTable(subscribers: SharedArrayBuffer, retire: () => void): Promise<void> {
+    const { images } = this.#publisher.inForce;
+    if (images === null) return;
+    const { revision } = images;
+    try {
+      await this.#pool.install({
+        revision,
+        blocklist: null,
+        policy: null,
+        subscribers,
+        seed: null,
+      });
+      retire();
+    } catch (error) {
+      // Writes go on to both tables, so nobody works on an old state; the next growth tries again.
+      this.#options.log.error({}, `installing a subscriber table: ${messageOf(error)}`);
+    }
+  }
+}
+
+function createAddressSource(store: Store): AddressSource {
+  return {
+    count: async () => {
+      const { subscribers, sessions } = await store.counts();
+      return subscribers + sessions;
+    },
+    pages: () => store.addressPages(),
+  };
+}

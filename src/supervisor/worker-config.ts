@@ -1,0 +1,38 @@
+/** From the configuration to what one worker is told: groups instead of zones, shares instead of totals. */
+
+import type { Config } from '../config/config.ts';
+import type { Endpoint } from '../lib/endpoint.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import type { WorkerConfig } from '../worker/messages.ts';
+
+/** What the configuration does not say but the start has found out. */
+export interface WorkerPlace {
+  readonly index: number;
+  readonly count: number;
+  readonly seed: HashSeed;
+  /** With the ports that were really chosen. */
+  readonly listen: readonly Endpoint[];
+}
+
+export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig {
+  return {
+    workerIndex: place.index,
+    workerCount: place.count,
+    seed: place.seed,
+    listen: place.listen,
+    upstreamGroups: [{ name: '.', upstreams: config.upstreams }, ...config.zones],
+    records: config.records,
+    access: config.access,
+    tcp: {
+      connectionsMax: shareOf(config.tcp.connectionsMax, place.count),
+      connectionsPerAddressMax: shareOf(config.tcp.connectionsPerAddressMax, place.count),
+      idleTimeoutMs: config.tcp.idleTimeoutMs,
+    },
+    cache: { ...config.cache, bytesMax: shareOf(config.cache.bytesMax, place.count) },
+    pendingMax: shareOf(config.pendingMax, place.count),
+  };
+}
+
+function shareOf(total: number, count: number): number {
+  return Math.max(1, Math.ceil(total / count));
+}

@@ -1,0 +1,74 @@
+/** From the plain data that main sends to what the resolver takes. Main has checked every text. */
+
+import { openBlocklistImage } from '../blocklist/image.ts';
+import { lowerCaseName, NAME_BYTES_MAX, writeName } from '../dns/name.ts';
+import { rdataFromText } from '../dns/rdata-text.ts';
+import { parseRecordType } from '../dns/record-type.ts';
+import { AppError } from '../lib/errors.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import { parseIpPrefix, type IpPrefix } from '../lib/ip-address.ts';
+import { createAccess, type Access } from '../policy/access.ts';
+import { openPolicyImage } from '../policy/image.ts';
+import { openSubscriberTable } from '../policy/subscribers.ts';
+import { createLocalNames, type LocalNames } from '../resolver/local-names.ts';
+import type { InstalledImages } from '../resolver/resolver.ts';
+import type { ImageSet, InstallMessage, WorkerConfig } from './messages.ts';
+
+export function buildAccess(config: WorkerConfig, seed: HashSeed): Access {
+  const { prefixes, ratePerSecond, burst, strangerRatePerSecond } = config.access;
+  return createAccess(
+    { prefixes: prefixes.map(toPrefix), ratePerSecond, burst, strangerRatePerSecond },
+    config.workerCount,
+    seed,
+  );
+}
+
+/** Upstream group 0 is the default; every other is a forward zone. */
+export function buildLocalNames(config: WorkerConfig, seed: HashSeed): LocalNames {
+  const zones = config.upstreamGroups
+    .slice(1)
+    .map(({ name }, index) => ({ name: toWire(name), group: index + 1 }));
+  const records = config.records.map(({ name, type, ttlSeconds, value }) => ({
+    name: toWire(name),
+    type: parseRecordType(type),
+    ttlSeconds,
+    rdata: rdataFromText(parseRecordType(type), value),
+  }));
+  return createLocalNames(seed, zones, records);
+}
+
+/**
+ * Opens and checks what main has published; what a message leaves out stays as it is installed.
+ * @throws AppError `IMAGE_DAMAGED`
+ */
+export function openImages(
+  message: ImageSet | InstallMessage,
+  seed: HashSeed,
+  installed: InstalledImages | null,
+): InstalledImages {
+  const { blocklist, policy, subscribers } = message;
+  const blocklistImage = blocklist ? openBlocklistImage(blocklist) : installed?.blocklist;
+  const policies = policy ? openPolicyImage(policy) : installed?.policies;
+  const table = subscribers ? openSubscriberTable(subscribers, seed) : installed?.subscribers;
+  if (!blocklistImage || !policies || !table) {
+    throw new AppError(
+      'IMAGE_DAMAGED',
+      'Installing images: the first installation needs all three',
+    );
+  }
+  return { blocklist: blocklistImage, policies, subscribers: table };
+}
+
+function toPrefix(text: string): IpPrefix {
+  const prefix = parseIpPrefix(text);
+  if (prefix !== null) return prefix;
+  throw new AppError('CONFIG_INVALID', `Reading an access prefix: "${text}" is none`);
+}
+
+function toWire(text: string): Uint8Array {
+  const out = new Uint8Array(NAME_BYTES_MAX);
+  const length = writeName(text, out);
+  if (length === 0) throw new AppError('CONFIG_INVALID', `Reading a name: "${text}" is none`);
+  lowerCaseName(out, 0, length);
+  return out.slice(0, length);
+}

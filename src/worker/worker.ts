@@ -1,0 +1,229 @@
+/**
+ * A worker: one thread of the data plane. It owns its sockets, its cache and its upstream sockets,
+ * and knows the rest of the program only by `messages`. Images arrive as shared buffers and are
+ * swapped by one assignment between two batches, since handlers and messages take turns on the
+ * same event loop.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import { parentPort } from 'node:worker_threads';
+import { assert } from '../lib/assert.ts';
+import { systemClock } from '../lib/clock.ts';
+import { AppError, messageOf } from '../lib/errors.ts';
+import { contentIdOf } from '../lib/image.ts';
+import { failForward, finishForward, serveStale } from '../resolver/finish-forward.ts';
+import type { Forwarder, ForwardResult } from '../resolver/forwarder.ts';
+import { createCounters } from '../resolver/query-record.ts';
+import {
+  createResolver,
+  emptyCache,
+  installReseeded,
+  type Resolver,
+} from '../resolver/resolver.ts';
+import { loadBoundSockets, type BoundSockets } from '../transport/bound-socket.ts';
+import type { BatchHandler } from '../transport/packet-socket.ts';
+import { createForwarder, type UpstreamForwarder } from '../upstream/forwarder.ts';
+import { RandomPool } from '../upstream/random-pool.ts';
+import { buildAccess, buildLocalNames, openImages } from './build-parts.ts';
+import { collectGarbage } from './collect-garbage.ts';
+import { Listeners } from './listeners.ts';
+import type {
+  ConfigureMessage,
+  InstallMessage,
+  MainMessage,
+  StartMessage,
+  StopMessage,
+  WorkerConfig,
+  WorkerMessage,
+} from './messages.ts';
+import { serveBatch } from './serve-batch.ts';
+
+/** Queries of one client that may wait for an upstream at the same time. */
+const WAITERS_PER_CLIENT_MAX = 1000;
+/** How often a stop looks whether everything parked is answered. */
+const DRAIN_STEP_MS = 20;
+
+assert(parentPort !== null, 'worker.ts runs as a worker thread');
+const port = parentPort;
+
+class Worker {
+  readonly #resolver: Resolver;
+  readonly #listeners: Listeners;
+  #forwarder: UpstreamForwarder;
+  #config: WorkerConfig;
+
+  constructor({ config, images, counters }: StartMessage, boundSockets: BoundSockets | null) {
+    const { seed } = config;
+    this.#config = config;
+    this.#forwarder = this.#createForwarder(config);
+    const handler: BatchHandler = (batch, count) => {
+      serveBatch(this.#resolver, batch, count, logFault);
+    };
+    this.#listeners = new Listeners({
+      listen: config.listen,
+      tcp: config.tcp,
+      boundSockets,
+      handler,
+      onFault: logFault,
+      warn: (message) => {
+        post({ kind: 'log', level: 'warn', message });
+      },
+    });
+    // The forwarder is replaced when upstreams change; the resolver keeps this one hand on it.
+    const forwarder: Forwarder = {
+      forward: (pending, question) => {
+        this.#forwarder.forward(pending, question);
+      },
+    };
+    this.#resolver = createResolver({
+      seed,
+      access: buildAccess(config, seed),
+      local: buildLocalNames(config, seed),
+      cache: cacheOptionsOf(config),
+      pendingMax: config.pendingMax,
+      waitersPerClientMax: WAITERS_PER_CLIENT_MAX,
+      forwarder,
+      sendLate: this.#listeners.sendLate,
+      counters: createCounters(counters),
+    });
+    if (images !== null) this.#resolver.images = openImages(images, seed, null);
+  }
+
+  async listen(): Promise<void> {
+    await this.#listeners.open();
+    post({ kind: 'listening', addresses: this.#listeners.addresses });
+  }
+
+  install(message: InstallMessage): void {
+    const resolver = this.#resolver;
+    const seed = message.seed ?? resolver.seed;
+    const images = openImages(message, seed, resolver.images);
+    if (message.seed === null) {
+      resolver.images = images;
+    } else {
+      const local = buildLocalNames(this.#config, seed);
+      installReseeded(resolver, seed, images, local, buildAccess(this.#config, seed));
+    }
+    collectGarbage();
+    post({
+      kind: 'installed',
+      installation: message.installation,
+      revision: message.revision,
+      contentIds: {
+        blocklist: contentIdOf(images.blocklist.image),
+        policy: images.policies.contentId,
+      },
+    });
+  }
+
+  /** What is under way with the old upstreams may end there. */
+  configure({ config }: ConfigureMessage): void {
+    const { seed } = this.#resolver;
+    const replaced = this.#forwarder;
+    this.#resolver.access = buildAccess(config, seed);
+    this.#resolver.local = buildLocalNames(config, seed);
+    if (!isDeepStrictEqual(config.upstreamGroups, this.#config.upstreamGroups)) {
+      // The cache knows upstream groups by number, and numbers may mean others from now on.
+      emptyCache(this.#resolver);
+      this.#forwarder = this.#createForwarder(config);
+      retire(replaced);
+    }
+    this.#config = config;
+    post({ kind: 'configured' });
+  }
+
+  /** Takes no more queries, waits for what is parked, then lets go of every socket. */
+  async stop({ deadlineMs }: StopMessage): Promise<void> {
+    const deadline = systemClock.monotonicMs() + deadlineMs;
+    this.#listeners.stopReceiving();
+    while (this.#resolver.pending.waiterCount > 0 && systemClock.monotonicMs() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
+    }
+    this.#forwarder.close();
+    await this.#listeners.close();
+    post({ kind: 'stopped' });
+    port.close();
+  }
+
+  #createForwarder(config: WorkerConfig): UpstreamForwarder {
+    return createForwarder({
+      groups: config.upstreamGroups,
+      clock: systemClock,
+      random: new RandomPool(),
+      result: this.#forwardResult(),
+      pendingMax: config.pendingMax,
+      onFault: logFault,
+    });
+  }
+
+  #forwardResult(): ForwardResult {
+    const nowSeconds = (): number => Math.floor(systemClock.wallMs() / 1000);
+    return {
+      onResponse: (pending, bytes, length, isUpstreamAuthentic) => {
+        const nowMs = systemClock.monotonicMs();
+        const resolver = this.#resolver;
+        finishForward(resolver, pending, bytes, length, isUpstreamAuthentic, nowMs, nowSeconds());
+      },
+      onFailure: (pending, cause) => {
+        failForward(this.#resolver, pending, cause, systemClock.monotonicMs(), nowSeconds());
+      },
+      onSlow: (pending) => {
+        serveStale(this.#resolver, pending, systemClock.monotonicMs(), nowSeconds());
+      },
+    };
+  }
+}
+
+let worker: Worker | null = null;
+
+port.on('message', (message: MainMessage) => {
+  handle(message).catch((error: unknown) => {
+    const code = error instanceof AppError ? error.code : 'UNEXPECTED';
+    post({ kind: 'fatal', code, message: messageOf(error) });
+    port.close();
+    process.exit(1);
+  });
+});
+
+async function handle(message: MainMessage): Promise<void> {
+  if (message.kind === 'start') {
+    const { sockets } = await loadBoundSockets();
+    worker = new Worker(message, sockets);
+    await worker.listen();
+    return;
+  }
+  assert(worker !== null, 'the first message is start');
+  switch (message.kind) {
+    case 'install':
+      worker.install(message);
+      return;
+    case 'configure':
+      worker.configure(message);
+      return;
+    case 'ping':
+      post({ kind: 'pong' });
+      return;
+    case 'stop':
+      await worker.stop(message);
+      return;
+  }
+}
+
+/** An old forwarder is closed when its questions have had their time. */
+function retire(forwarder: UpstreamForwarder): void {
+  setTimeout(() => {
+    forwarder.close();
+  }, 6000).unref();
+}
+
+function cacheOptionsOf({ cache }: WorkerConfig): { bytesMax: number; staleSeconds: number } {
+  return { bytesMax: cache.bytesMax, staleSeconds: cache.staleSecondsMax };
+}
+
+function logFault(error: unknown): void {
+  post({ kind: 'log', level: 'error', message: messageOf(error) });
+}
+
+function post(message: WorkerMessage): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { emptyBlocklistImage } from '../../src/blocklist/image.ts';
+import type { CompileDone } from '../../src/compiler/messages.ts';
+import { AppError } from '../../src/lib/errors.ts';
+import type { HashSeed } from '../../src/lib/half-siphash.ts';
+import { emptyPolicies } from '../../src/policy/compile.ts';
+import { openImages, Publisher } from '../../src/supervisor/publisher.ts';
+import { SubscriberDirectory } from '../../src/supervisor/subscriber-directory.ts';
+import type { InstallMessage } from '../../src/worker/messages.ts';
+
+const SEED: HashSeed = [1, 2];
+type Installed = Omit<InstallMessage, 'kind' | 'installation'>;
+
+function aDone(revision: number, changes: Partial<CompileDone> = {}): CompileDone {
+  return {
+    kind: 'compiled',
+    job: 1,
+    revision,
+    blocklistKey: 'key',
+    blocklist: emptyBlocklistImage(SEED).image.buffer,
+    policy: emptyPolicies(SEED),
+    addressFingerprint: 'same',
+    lists: [],
+    elapsedMs: 1,
+    ...changes,
+  };
+}
+
+/** A publisher whose compilations are what the test hands out, one after the other. */
+function aPublisher(compile: (run: number) => Promise<CompileDone>, revision = 0) {
+  const seen = { runs: 0, keys: [] as (string | null)[], installs: [] as Installed[] };
+  const compiler = {
+    compile: (_seed: HashSeed, key: string | null): Promise<CompileDone> => {
+      seen.keys.push(key);
+      return compile(++seen.runs);
+    },
+  };
+  const source = {
+    count: () => Promise.resolve(0),
+    pages: async function* () {
+      // No addresses.
+    },
+  };
+  const pool = {
+    install: (parts: Installed): Promise<void> => {
+      seen.installs.push(parts);
+      return Promise.resolve();
+    },
+  };
+  const directory = new SubscriberDirectory(source, SEED, () => undefined);
+  const blocklist = emptyBlocklistImage(SEED).image.buffer;
+  const stored = { revision, blocklist, policy: emptyPolicies(SEED) };
+  const images = revision === 0 ? null : openImages(stored);
+  const inForce = { seed: SEED, images, blocklistKey: null, compiledAtMs: null };
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  const publisher = new Publisher(compiler, directory, pool, inForce, { dataDir: '.', log });
+  return { publisher, seen };
+}
+
+describe('publishing', () => {
+  it('installs what was compiled and says which revision that is', async () => {
+    const done = aDone(5);
+    const { publisher, seen } = aPublisher(() => Promise.resolve(done));
+    expect(await publisher.publish()).toEqual({ revision: 5 });
+    expect(seen.installs).toHaveLength(1);
+    expect(seen.installs[0]).toMatchObject({ revision: 5, policy: done.policy, seed: null });
+    expect(publisher.inForce.images?.revision).toBe(5);
+  });
+
+  it('hands over all three tables at first, and later only what changed', async () => {
+    const { publisher, seen } = aPublisher((run) =>
+      Promise.resolve(aDone(run, run === 1 ? {} : { blocklist: null })),
+    );
+    await publisher.publish();
+    await publisher.publish();
+    expect(seen.keys).toEqual([null, 'key']);
+    expect(seen.installs[0]?.subscribers).not.toBeNull();
+    expect(seen.installs[1]).toMatchObject({ blocklist: null, subscribers: null });
+  });
+
+  it('gathers calls: those that come while a run is under way share the next', async () => {
+    let finish: (done: CompileDone) => void = () => undefined;
+    const { publisher, seen } = aPublisher((run) =>
+      run === 1
+        ? new Promise((resolve) => {
+            finish = resolve;
+          })
+        : Promise.resolve(aDone(run)),
+    );
+    const first = publisher.publish();
+    await expect.poll(() => seen.runs).toBe(1);
+    const others = [1, 2, 3, 4, 5].map(() => publisher.publish());
+    finish(aDone(1));
+    expect(await first).toEqual({ revision: 1 });
+    for (const one of others) expect(await one).toEqual({ revision: 2 });
+    expect(seen.runs).toBe(2);
+  });
+
+  it('that fails leaves the old state in force and is remembered until one succeeds', async () => {
+    const { publisher, seen } = aPublisher(
+      (run) =>
+        run === 1
+          ? Promise.reject(new AppError('COMPILE_LIMIT', 'too many sets'))
+          : Promise.resolve(aDone(8)),
+      7,
+    );
+    await expect(publisher.publish()).rejects.toMatchObject({ code: 'COMPILE_LIMIT' });
+    expect(publisher.inForce.images?.revision).toBe(7);
+    expect(publisher.lastFailure).toMatchObject({ code: 'COMPILE_LIMIT' });
+    expect(seen.installs).toHaveLength(0);
+    expect(await publisher.publish()).toEqual({ revision: 8 });
+    expect(publisher.lastFailure).toBeNull();
+  });
+
+  it('a damaged image is refused before any worker sees it', async () => {
+    const policy = emptyPolicies(SEED);
+    new Uint8Array(policy)[policy.byteLength - 1]! ^= 1;
+    const { publisher, seen } = aPublisher(() => Promise.resolve(aDone(8, { policy })), 7);
+    await expect(publisher.publish()).rejects.toMatchObject({ code: 'IMAGE_DAMAGED' });
+    expect(seen.installs).toHaveLength(0);
+    expect(publisher.inForce.images?.revision).toBe(7);
+  });
+});
