@@ -78,7 +78,7 @@ test('a name is open once every list of the category has taken it out, each at i
 
 test('thousands of exceptions are kept apart', () => {
   const opened = Array.from({ length: 3000 }, (_, index) => `n${index}.example.org`);
-  const lines = opened.map((name) => `@@||${name}^`);
+  const lines = opened.map((name) => `@@||${name}^\n||www.${name}^`);
   const { blocklist } = compile(aList('adblock', 1, ['||example.org^', ...lines].join('\n')));
   expect(opened.filter((name) => categoriesOf(blocklist, `www.${name}`).length > 0)).toEqual([]);
   expect(categoriesOf(blocklist, 'n3000.example.org')).toEqual([1]);
