@@ -6,7 +6,7 @@ const FLOORS_0_TO_3 = ['lib', 'dns', 'blocklist', 'policy', 'cache', 'resolver']
 );
 
 export default tseslint.config(
-  { ignores: ['dist/', 'data/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'dist-bench/', 'data/', 'coverage/', 'node_modules/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

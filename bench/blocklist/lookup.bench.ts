@@ -4,18 +4,17 @@
  * Printed first: octets allocated by a look-up, which must be 0.
  */
 
-import { bench, describe } from 'vitest';
 import { createMask } from '../../src/blocklist/category.ts';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
 import { lookUpCategories } from '../../src/blocklist/lookup.ts';
 import { writeName } from '../../src/dns/name.ts';
 import type { SuffixHashes } from '../../src/dns/suffix-hashes.ts';
 import { createSuffixHashes, hashSuffixes } from '../../src/dns/suffix-hashes.ts';
+import { measure } from '../measure.ts';
 import { createRandom, listContent, listNames, NAME_COUNT } from './names.ts';
 
 const SEED = [1, 2] as const;
 const ASKED = 10_000;
-const ROUNDS = 200;
 
 const names = listNames(NAME_COUNT);
 const list = {
@@ -29,31 +28,21 @@ const mask = createMask();
 const random = createRandom(2);
 const listed = Array.from({ length: ASKED }, () => names[Math.floor(random() * NAME_COUNT)]!);
 
-describe(`look up ${ASKED} names`, () => {
-  run('listed', listed);
-  run(
-    'below a listed name',
-    listed.map((name) => `www.${name}`),
-  );
-  run(
-    'on no list',
-    listed.map((name) => `www.x${name}`),
-  );
-});
+run('listed', listed);
+run(
+  'below a listed name',
+  listed.map((name) => `www.${name}`),
+);
+run(
+  'on no list',
+  listed.map((name) => `www.x${name}`),
+);
 
 function run(title: string, asked: readonly string[]): void {
   const hashes = asked.map(hashesOf);
-  const all = (): void => {
+  measure(title, ASKED, () => {
     for (const one of hashes) lookUpCategories(blocklist, one, mask);
-  };
-  for (let round = 0; round < ROUNDS; round++) all();
-  const heap = process.memoryUsage().heapUsed;
-  const start = process.cpuUsage();
-  for (let round = 0; round < ROUNDS; round++) all();
-  const ns = (process.cpuUsage(start).user * 1000) / (ROUNDS * ASKED);
-  const octets = (process.memoryUsage().heapUsed - heap) / (ROUNDS * ASKED);
-  console.log(`${title}: ${ns.toFixed(0)} ns of CPU, ${octets.toFixed(2)} octets a look-up`);
-  bench(title, all);
+  });
 }
 
 /** A copy of the hashes that is no larger than the name needs, as 10,000 full ones would fill the cache. */

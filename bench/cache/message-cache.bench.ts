@@ -1,11 +1,9 @@
 /**
  * What a cache hit costs: look-up and writing behind the question, and what an upstream response
  * costs: parse, extract, store. The look-ups follow what resolvers see: 85 % of them go to the top
- * 1,000 of 100,000 names. Octets allocated an operation are printed beside the times; run with
- * `--expose-gc` for steady figures.
+ * 1,000 of 100,000 names.
  */
 
-import { bench, describe } from 'vitest';
 import {
   createMessageCache,
   LOOKUP_MISS,
@@ -20,11 +18,10 @@ import {
   createVerifiedAnswer,
   writeAnswer,
 } from '../../src/dns/verified-answer.ts';
+import { measure } from '../measure.ts';
 import { QNAME, rawResponse, wire } from '../../test/support/raw-response.ts';
 
 const NAMES = 100_000;
-const BATCH = 1000;
-const MEASURED = 300_000;
 const QUESTION_END = 33;
 const target = 'cdn.example.net';
 const response = rawResponse({
@@ -72,34 +69,9 @@ function lookUpNext(): void {
   else writeAnswer(found, out, QUESTION_END, 60);
 }
 
-function repeat(operation: () => void, times: number): void {
-  for (let index = 0; index < times; index++) operation();
-}
-
-function printOctets(title: string, operation: () => void): void {
-  repeat(operation, MEASURED);
-  globalThis.gc?.();
-  const before = process.memoryUsage().heapUsed;
-  repeat(operation, MEASURED);
-  const octets = (process.memoryUsage().heapUsed - before) / MEASURED;
-  console.log(`${title}: ${octets.toFixed(2)} octets allocated an operation`);
-}
-
 parseAndExtract();
-repeat(storeNext, NAMES);
-printOctets('parse and extract', parseAndExtract);
-printOctets('store', storeNext);
-printOctets('look up and write', lookUpNext);
+for (let index = 0; index < NAMES; index++) storeNext();
+measure('parse and extract a chain of three records', 1, parseAndExtract);
+measure('store', 1, storeNext);
+measure('look up and write', 1, lookUpNext);
 if (missed > 0) throw new Error(`${missed} look-ups missed: the figures would mean nothing`);
-
-describe(`${BATCH} operations`, () => {
-  bench('parse and extract a chain of three records', () => {
-    repeat(parseAndExtract, BATCH);
-  });
-  bench('store', () => {
-    repeat(storeNext, BATCH);
-  });
-  bench('look up and write', () => {
-    repeat(lookUpNext, BATCH);
-  });
-});

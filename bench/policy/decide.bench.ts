@@ -3,7 +3,6 @@
  * categories, with a hundred own names, and a household with ten. Octets must be 0.
  */
 
-import { describe } from 'vitest';
 import { createMask, setBit } from '../../src/blocklist/category.ts';
 import { writeName } from '../../src/dns/name.ts';
 import {
@@ -15,7 +14,7 @@ import { compilePolicies, type NameRules } from '../../src/policy/compile.ts';
 import { createDecision, decide } from '../../src/policy/decide.ts';
 import { openPolicyImage } from '../../src/policy/image.ts';
 import { SPECIAL_NONE } from '../../src/policy/special-names.ts';
-import { measure } from './measure.ts';
+import { measure } from '../measure.ts';
 
 const SEED = [1, 2] as const;
 const ASKED = 1000;
@@ -41,16 +40,14 @@ const hashes = Array.from({ length: ASKED }, (_, index) =>
   hashesOf(`www.name-${index}.example.org`),
 );
 
-describe(`decide on ${ASKED} names of four labels`, () => {
-  measure('a pass by row 12', ASKED, () => {
-    for (const one of hashes) decide(decision, policies, 0, one, none, SPECIAL_NONE);
-  });
-  measure('a block by row 9', ASKED, () => {
-    for (const one of hashes) decide(decision, policies, 0, one, adult, SPECIAL_NONE);
-  });
-  measure('a pass by row 12, the household has names of its own', ASKED, () => {
-    for (const one of hashes) decide(decision, policies, 1, one, none, SPECIAL_NONE);
-  });
+measure('a pass by row 12', ASKED, () => {
+  for (const one of hashes) decide(decision, policies, 0, one, none, SPECIAL_NONE);
+});
+measure('a block by row 9', ASKED, () => {
+  for (const one of hashes) decide(decision, policies, 0, one, adult, SPECIAL_NONE);
+});
+measure('a pass by row 12, the household has names of its own', ASKED, () => {
+  for (const one of hashes) decide(decision, policies, 1, one, none, SPECIAL_NONE);
 });
 
 function rules(prefix: string, count: number): NameRules {

@@ -3,12 +3,11 @@
  * home with private prefixes of several lengths. Octets must be 0.
  */
 
-import { describe } from 'vitest';
 import { parseIpPrefix } from '../../src/lib/ip-address.ts';
 import { admit, createAccess } from '../../src/policy/access.ts';
 import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
 import { lookUpAddress, openSubscriberTable } from '../../src/policy/subscribers.ts';
-import { measure } from './measure.ts';
+import { measure, print } from '../measure.ts';
 
 const SEED = [1, 2] as const;
 const ASKED = 10_000;
@@ -23,7 +22,7 @@ for (let host = 0; host < SUBSCRIBERS; host++) {
 }
 const insertNs = ((performance.now() - started) * 1e6) / SUBSCRIBERS;
 const octets = operator.buffer.byteLength / SUBSCRIBERS;
-console.log(`insert: ${insertNs.toFixed(0)} ns, ${octets.toFixed(1)} octets an entry`);
+print('insert', `${insertNs.toFixed(0)} ns`, `${octets.toFixed(1)} octets an entry`);
 
 const home = new SubscriberWriter(SEED);
 for (const text of HOME) home.insert(parseIpPrefix(text)!, 0);
@@ -35,18 +34,16 @@ for (let index = 0; index < ASKED; index++) {
 }
 const access = createAccess({ prefixes: [], ratePerSecond: 1e6, burst: 1e6 }, 1, SEED);
 
-describe(`${ASKED} addresses`, () => {
-  const ofOperator = openSubscriberTable(operator.buffer, SEED);
-  const ofHome = openSubscriberTable(home.buffer, SEED);
-  measure('look up among a million', ASKED, () => {
-    for (let at = 0; at < addresses.length; at += 4) lookUpAddress(ofOperator, addresses, at);
-  });
-  measure('look up among the prefixes of a home', ASKED, () => {
-    for (let at = 0; at < addresses.length; at += 4) lookUpAddress(ofHome, addresses, at);
-  });
-  let nowMs = 0;
-  measure('admit', ASKED, () => {
-    nowMs += 1;
-    for (let at = 0; at < addresses.length; at += 4) admit(access, addresses, at, nowMs, true);
-  });
+const ofOperator = openSubscriberTable(operator.buffer, SEED);
+const ofHome = openSubscriberTable(home.buffer, SEED);
+measure('look up among a million', ASKED, () => {
+  for (let at = 0; at < addresses.length; at += 4) lookUpAddress(ofOperator, addresses, at);
+});
+measure('look up among the prefixes of a home', ASKED, () => {
+  for (let at = 0; at < addresses.length; at += 4) lookUpAddress(ofHome, addresses, at);
+});
+let nowMs = 0;
+measure('admit', ASKED, () => {
+  nowMs += 1;
+  for (let at = 0; at < addresses.length; at += 4) admit(access, addresses, at, nowMs, true);
 });

@@ -3,16 +3,15 @@
  * answered from the cache. Printed first: octets allocated a query, which must be 0.
  */
 
-import { bench, describe } from 'vitest';
 import { createPacketBatch, UDP_SLOT_BYTES } from '../../src/lib/packet-batch.ts';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
 import { resolveQuery } from '../../src/resolver/resolve-query.ts';
 import { aQuery } from '../../test/support/dns-query.ts';
 import { rawResponse, wire } from '../../test/support/raw-response.ts';
 import { KIDS, ResolverHarness } from '../../test/support/resolver-harness.ts';
+import { measure } from '../measure.ts';
 import { listNames, NAME_COUNT } from '../blocklist/names.ts';
 
-const ROUNDS = 200_000;
 const names = listNames(NAME_COUNT);
 const harness = new ResolverHarness({ lists: { adult: names } });
 const batch = createPacketBatch({
@@ -34,15 +33,11 @@ const queries = {
   'cached, behind two CNAMEs': [cached('shop.example.org', 'edge.example.net', 'a.example.net')],
 };
 
-describe('resolveQuery', () => {
-  for (const [what, packets] of Object.entries(queries)) {
-    const round = (): void => {
-      for (const packet of packets) resolveOne(packet);
-    };
-    report(what, packets);
-    bench(`${what} (${packets.length} a round)`, round);
-  }
-});
+for (const [what, packets] of Object.entries(queries)) {
+  measure(what, packets.length, () => {
+    for (const packet of packets) resolveOne(packet);
+  });
+}
 
 function resolveOne(packet: Uint8Array): number {
   batch.bytes.set(packet);
@@ -64,21 +59,4 @@ function cached(name: string, ...targets: string[]): Uint8Array {
   const response = rawResponse({ question: { name, type: 1 }, answer: [...chain, address] });
   harness.upstreamAnswers(harness.park(query), response);
   return query;
-}
-
-function report(what: string, packets: readonly Uint8Array[]): void {
-  const run = (): void => {
-    for (let index = 0; index < ROUNDS; index++) resolveOne(packets[index % packets.length]!);
-  };
-  run();
-  run();
-  const before = process.memoryUsage().heapUsed;
-  const start = process.cpuUsage();
-  run();
-  const micros = process.cpuUsage(start).user;
-  const octets = process.memoryUsage().heapUsed - before;
-  const each = (octets / ROUNDS).toFixed(2);
-  console.log(
-    `${what}: ${((micros * 1000) / ROUNDS).toFixed(0)} ns of CPU, ${each} octets a query`,
-  );
 }

@@ -51,8 +51,6 @@ export const LOOKUP_STALE = 3;
 export const LOOKUP_STALE_HELD = 4;
 export type LookUpStatus = 0 | 1 | 2 | 3 | 4;
 
-/** The scope holds the group in thirteen bits, so that it stays a small integer. */
-export const GROUPS_MAX = 1 << 13;
 /** RFC 9520, section 3.2: a failure is remembered for 1 second to 5 minutes. */
 const FAILURE_SECONDS_MIN = 1;
 const FAILURE_SECONDS_MAX = 300;
@@ -94,7 +92,10 @@ export function createMessageCache(options: MessageCacheOptions): MessageCache {
   };
 }
 
-/** All of the key but the name, in one word. */
+/**
+ * All of the key but the name, in one small integer.
+ * @param group number of the upstream group, below 8,192
+ */
 export function scopeOf(
   group: number,
   type: number,

@@ -35,6 +35,7 @@ export const TYPE_AAAA = 28;
 export const TYPE_SRV = 33;
 export const TYPE_DNAME = 39;
 export const TYPE_OPT = 41;
+export const TYPE_DS = 43;
 export const TYPE_RRSIG = 46;
 export const TYPE_NSEC = 47;
 export const TYPE_NSEC3 = 50;

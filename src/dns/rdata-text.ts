@@ -7,11 +7,16 @@
 import { lowerCaseOctet, readUint16, readUint32, writeUint16 } from '../lib/bytes.ts';
 import { AppError } from '../lib/errors.ts';
 import { formatIpAddress, isIpv4Words, parseIpAddress } from '../lib/ip-address.ts';
-import { TYPE_A, TYPE_AAAA, TYPE_CNAME, TYPE_PTR, TYPE_TXT } from './constants.ts';
+import {
+  TYPE_A,
+  TYPE_AAAA,
+  TYPE_CNAME,
+  TYPE_MX,
+  TYPE_PTR,
+  TYPE_SRV,
+  TYPE_TXT,
+} from './constants.ts';
 import { NAME_BYTES_MAX, nameToText, writeName } from './name.ts';
-
-const TYPE_MX = 15;
-const TYPE_SRV = 33;
 
 const CHARACTER_STRING_BYTES_MAX = 255;
 /** Enough for SPF and DKIM; a longer text is an accident. */

@@ -7,8 +7,3 @@
 export function assert(condition: boolean, invariant: string): asserts condition {
   if (!condition) throw new Error(`Invariant broken: ${invariant}`);
 }
-
-/** Marks the place that a closed set of values can never reach. */
-export function unreachable(value: never): never {
-  throw new Error(`Invariant broken: unexpected member ${String(value)}`);
-}

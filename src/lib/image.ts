@@ -31,7 +31,6 @@ export interface Image {
 /** Which reader an image is for. */
 export const IMAGE_BLOCKLIST = 1;
 export const IMAGE_POLICY = 2;
-export const IMAGE_SUBSCRIBERS = 3;
 
 /** Allocates an image with zeroed sections of the given lengths in octets. */
 export function createImage(

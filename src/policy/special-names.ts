@@ -4,6 +4,7 @@
  * local record of the operator goes first, and the resolver then passes `SPECIAL_NONE` to `decide`.
  */
 
+import { TYPE_DS } from '../dns/constants.ts';
 import type { SuffixHashes } from '../dns/suffix-hashes.ts';
 import { NAME_BYTES_MAX, writeName } from '../dns/name.ts';
 import { assert } from '../lib/assert.ts';
@@ -25,8 +26,6 @@ export const SPECIAL_SET = 1;
 
 /** An empty zone: it exists (NODATA), nothing below it does (RFC 6303, section 3). Table value only. */
 const EMPTY_ZONE = 5;
-/** Delegation signers of an empty zone belong to its parent, which validators ask (RFC 8375, section 4). */
-const TYPE_DS = 43;
 
 /** Each with its source. */
 const SPECIAL_NAMES: readonly (readonly [kind: number, source: string, names: string])[] = [

@@ -36,8 +36,6 @@ export const COUNTER_NAMES = [
   'internal_faults',
 ] as const;
 
-export type CounterName = (typeof COUNTER_NAMES)[number];
-
 /** Blocked answers by category bit stand behind the named counters. */
 export const CATEGORY_COUNTERS_AT = 64;
 const CATEGORY_COUNTERS = 256;

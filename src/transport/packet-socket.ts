@@ -24,9 +24,6 @@ import type { PacketBatch } from '../lib/packet-batch.ts';
  */
 export type BatchHandler = (batch: PacketBatch, count: number) => void;
 
-/** A `batch.lengths` value: this query gets silence for good. */
-export const NEVER_ANSWERED = -1;
-
 export interface PacketSocket {
   /** Binds and starts to receive. @throws AppError `LISTEN_IN_USE` or `LISTEN_FAILED` */
   open(): Promise<void>;

@@ -12,13 +12,17 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { isIpv4Words } from '../lib/ip-address.ts';
-import { createPacketBatch, TCP_SLOT_BYTES, type PacketBatch } from '../lib/packet-batch.ts';
+import {
+  createPacketBatch,
+  NEVER_ANSWERED,
+  TCP_SLOT_BYTES,
+  type PacketBatch,
+} from '../lib/packet-batch.ts';
 import { writeAddressWords } from './address-text.ts';
 import type { BoundSockets } from './bound-socket.ts';
 import { listenError } from './listen-error.ts';
 import {
   createPacketSocketCounters,
-  NEVER_ANSWERED,
   type BatchHandler,
   type PacketSocket,
   type PacketSocketCounters,

@@ -363,16 +363,16 @@ describe('eviction', () => {
     expect(cache.slab).toMatchObject({ entryCount: 5000, evictionCount: 0 });
   });
 
-  it('spares what is asked often while names that are asked twice pass through', () => {
+  it('takes in what is asked often, though its memory is full of names that were asked once', () => {
     const cache = createMessageCache({ bytesMax: MIB });
     const answer = addressOf('n.example.org');
-    const hot = Array.from({ length: 200 }, (_, index) => `hot${index}.example.org`);
+    for (let index = 0; index < 10_000; index++) put(cache, nameOf(index), answer);
+    const hot = Array.from({ length: 100 }, (_, index) => `hot${index}.example.org`);
     for (const name of hot) put(cache, name, answer);
     let missed = 0;
-    for (let index = 0; index < 30_000; index++) {
-      put(cache, nameOf(index), answer);
-      look(cache, nameOf(index));
-      if (look(cache, hot[index % hot.length]!) === LOOKUP_MISS) missed++;
+    for (let flood = 10_000; flood < 20_000; flood++) {
+      put(cache, nameOf(flood), answer);
+      if (look(cache, hot[flood % hot.length]!) === LOOKUP_MISS) missed++;
     }
     expect(missed).toBe(0);
   });
@@ -382,7 +382,7 @@ describe('eviction', () => {
     const answer = addressOf('n.example.org');
     for (let index = 0; index < 500; index++) put(cache, `hot${index}.example.org`, answer);
     let missed = 0;
-    for (let flood = 0; flood < 100_000; flood++) {
+    for (let flood = 0; flood < 20_000; flood++) {
       put(cache, nameOf(flood), answer);
       if (flood % 2 === 0 && look(cache, `hot${(flood / 2) % 500}.example.org`) === LOOKUP_MISS)
         missed++;

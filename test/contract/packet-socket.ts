@@ -9,12 +9,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/lib/clock.ts';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
-import type { PacketBatch } from '../../src/lib/packet-batch.ts';
-import {
-  NEVER_ANSWERED,
-  type BatchHandler,
-  type PacketSocket,
-} from '../../src/transport/packet-socket.ts';
+import { NEVER_ANSWERED, type PacketBatch } from '../../src/lib/packet-batch.ts';
+import { type BatchHandler, type PacketSocket } from '../../src/transport/packet-socket.ts';
 
 export const ECHO = 0;
 export const LATER = 1;

@@ -3,7 +3,7 @@
  * given as plain data; the forwarder is a script that fails the test on an unexpected question.
  */
 
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
 import { openBlocklistImage } from '../../src/blocklist/image.ts';
 import { nameToText } from '../../src/dns/name.ts';
@@ -160,15 +160,15 @@ export class ResolverHarness {
   /** The response that comes at once. */
   ask(query: Uint8Array, from: AskFrom = {}): DecodedPacket {
     const outcome = this.resolve(query, from);
-    expect(outcome, 'a response at once').not.toBeTypeOf('number');
-    return decodeResponse(outcome as Uint8Array);
+    assert(typeof outcome !== 'number', `a response at once, not ${String(outcome)}`);
+    return decodeResponse(outcome);
   }
 
   /** Parks the query and returns the question that went upstream. */
   park(query: Uint8Array, from: AskFrom = {}): Forwarded {
     const before = this.forwarded.length;
-    expect(this.resolve(query, from)).toBe(0);
-    expect(this.forwarded.length, 'one question upstream').toBe(before + 1);
+    assert.equal(this.resolve(query, from), 0, 'parked');
+    assert.equal(this.forwarded.length, before + 1, 'one question upstream');
     return this.forwarded.at(-1)!;
   }
 
