@@ -47,7 +47,7 @@ export async function compileRevision(request: CompileRequest): Promise<CompileD
   const policy = compilePolicies(toPolicyInput(input), seed);
   const { revision } = input;
   const blocklist = compiled?.buffer ?? null;
-  writeImages(folder, { revision, blocklistKey, blocklist, policy });
+  writeImages(folder, { revision, blocklistKey, addressFingerprint, blocklist, policy });
   return {
     kind: 'compiled',
     job: request.job,
@@ -96,8 +96,8 @@ export async function readList(list: CompileListSource): Promise<CompileList> {
     id: list.id,
     categoryBit: list.categoryBit,
     format: list.format,
-    // Left out where the list does not ask for it: then the format says what is covered.
-    ...(list.coversSubdomains ? { coversSubdomains: true } : {}),
+    // Left out where the list does not say: then the format says what is covered.
+    ...(list.coversSubdomains === null ? {} : { coversSubdomains: list.coversSubdomains }),
     content,
   };
 }

@@ -36,6 +36,7 @@ export class Compiler {
   #thread: Worker | null = null;
   #jobNumber = 0;
   #idleTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
@@ -69,8 +70,16 @@ export class Compiler {
     return done.places;
   }
 
-  /** Ends the thread; a job that runs is given up, and the set on the disk stays what it was. */
+  /**
+   * Ends the thread for good; a job that runs is given up, and the set on the disk stays what it
+   * was. Later jobs are refused: a thread that started now would keep the process from ending.
+   */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#endThread();
+  }
+
+  async #endThread(): Promise<void> {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     const thread = this.#thread;
     this.#thread = null;
@@ -79,12 +88,16 @@ export class Compiler {
   }
 
   #run(request: CompilerRequest): Promise<CompileDone | EvidenceDone> {
+    if (this.#isClosed) {
+      const message = 'Working on the compile thread: the server is stopping';
+      return Promise.reject(new AppError('STOPPING', message));
+    }
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     const thread = (this.#thread ??= this.#startThread());
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#failAll(`it took longer than ${JOB_DEADLINE_MS} ms`);
-        void this.close();
+        void this.#endThread();
       }, JOB_DEADLINE_MS);
       this.#jobs.set(request.job, { resolve, reject, timer });
       thread.postMessage(request);
@@ -118,7 +131,7 @@ export class Compiler {
       job.resolve(response);
     }
     if (this.#jobs.size > 0) return;
-    this.#idleTimer = setTimeout(() => void this.close(), IDLE_MS);
+    this.#idleTimer = setTimeout(() => void this.#endThread(), IDLE_MS);
     this.#idleTimer.unref();
   }
 

@@ -1,7 +1,7 @@
 /**
  * The last good images on disk, so that a restart is protected from its first packet.
  *
- *     DATA_DIR/images/current.json                    the manifest: revision, seed id, the two files
+ *     DATA_DIR/images/current.json                    the manifest: revision, what was compiled, the two files
  *                     blocklist-<content id>.image
  *                     policy-<content id>.image
  *
@@ -29,7 +29,7 @@ import { openBlocklistImage } from '../blocklist/image.ts';
 import { openPolicyImage } from '../policy/image.ts';
 import { writeFileDurably } from '../store/data-folder.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const MANIFEST = 'current.json';
 const FILE_MODE = 0o600;
 /** An image that claims more is damaged: 20 million names need 240 MB. */
@@ -40,6 +40,8 @@ export interface CompiledImages {
   readonly revision: number;
   /** Names what the blocklist was compiled from; equal keys need no new compilation. */
   readonly blocklistKey: string;
+  /** Names the state of the subscribers' addresses that the policy belongs to; they are not in it. */
+  readonly addressFingerprint: string;
   readonly blocklist: SharedArrayBuffer;
   readonly policy: SharedArrayBuffer;
 }
@@ -48,6 +50,7 @@ interface Manifest {
   readonly format: number;
   readonly revision: number;
   readonly blocklistKey: string;
+  readonly addressFingerprint: string;
   readonly blocklist: string;
   readonly policy: string;
 }
@@ -66,6 +69,7 @@ export function writeImages(
     format: FORMAT,
     revision: images.revision,
     blocklistKey: images.blocklistKey,
+    addressFingerprint: images.addressFingerprint,
     blocklist: kept?.blocklist ?? writeImage(folder, 'blocklist', images.blocklist),
     policy: writeImage(folder, 'policy', images.policy),
   };
@@ -105,6 +109,7 @@ export function readImages(folder: string, seed: HashSeed): CompiledImages | nul
   return {
     revision: manifest.revision,
     blocklistKey: manifest.blocklistKey,
+    addressFingerprint: manifest.addressFingerprint,
     blocklist: read(manifest.blocklist, openBlocklistImage),
     policy: read(manifest.policy, openPolicyImage),
   };
@@ -148,12 +153,14 @@ function parseManifest(text: string): Manifest | null {
     return null;
   }
   if (typeof value !== 'object' || value === null) return null;
-  const { format, revision, blocklistKey, blocklist, policy } = value as Record<string, unknown>;
-  if (format !== FORMAT || typeof revision !== 'number' || typeof blocklistKey !== 'string') {
-    return null;
-  }
+  const { format, revision, blocklistKey, addressFingerprint, blocklist, policy } = value as Record<
+    string,
+    unknown
+  >;
+  if (format !== FORMAT || typeof revision !== 'number') return null;
+  if (typeof blocklistKey !== 'string' || typeof addressFingerprint !== 'string') return null;
   if (!isImageName(blocklist) || !isImageName(policy)) return null;
-  return { format, revision, blocklistKey, blocklist, policy };
+  return { format, revision, blocklistKey, addressFingerprint, blocklist, policy };
 }
 
 function isImageName(value: unknown): value is string {

@@ -21,7 +21,7 @@ import {
   TYPE_OPT,
   UDP_PAYLOAD_BYTES_WITHOUT_EDNS,
 } from './constants.ts';
-import { LABEL_BYTES_MAX, NAME_BYTES_MAX } from './name.ts';
+import { LABEL_BYTES_MAX, NAME_BYTES_MAX, readName } from './name.ts';
 import { createSuffixHashes, hashSuffixes, type SuffixHashes } from './suffix-hashes.ts';
 
 /** A query to answer. */
@@ -39,6 +39,9 @@ const TYPE_IXFR = 251;
 const OPTIONS_MAX = 32;
 /** OPT, and what a client may add beside it (TSIG, SIG(0)); more is nobody's query. */
 const ADDITIONAL_RECORDS_MAX = 8;
+/** By ECS family. */
+const ADDRESS_BITS = [0, 32, 128];
+const unusedName = new Uint8Array(NAME_BYTES_MAX);
 
 export interface QueryView {
   bytes: Uint8Array;
@@ -160,7 +163,8 @@ function parseRecords(view: QueryView): boolean {
 function parseRecord(view: QueryView, start: number): number {
   const { bytes } = view;
   const end = view.at + view.length;
-  const nameEnd = skipName(bytes, start, end);
+  // Nobody needs the owner, but a pointer that leads anywhere but back makes the query malformed.
+  const nameEnd = readName(bytes, view.at, end, start, unusedName);
   if (nameEnd < 0 || nameEnd + 10 > end) return -1;
   const rdataAt = nameEnd + 10;
   const rdataEnd = rdataAt + readUint16(bytes, nameEnd + 8);
@@ -174,18 +178,6 @@ function parseRecord(view: QueryView, start: number): number {
     view.isDnssecOk = (bytes[nameEnd + 6]! & 0x80) !== 0;
   }
   return rdataEnd;
-}
-
-/** The offset after a name that need not be read, or −1. A pointer ends it; where it points is not followed. */
-function skipName(bytes: Uint8Array, start: number, end: number): number {
-  for (let offset = start; offset < end && offset - start < NAME_BYTES_MAX;) {
-    const octet = bytes[offset]!;
-    if (octet === 0) return offset + 1;
-    if (octet >= 0xc0) return offset + 2 <= end ? offset + 2 : -1;
-    if (octet > LABEL_BYTES_MAX) return -1;
-    offset += octet + 1;
-  }
-  return -1;
 }
 
 function areOptionsValid(bytes: Uint8Array, start: number, end: number): boolean {
@@ -203,12 +195,15 @@ function areOptionsValid(bytes: Uint8Array, start: number, end: number): boolean
   return true;
 }
 
-/** RFC 7871, sections 6 and 7.1.2: the address is cut to the prefix, the scope is 0 in a query. */
+/**
+ * RFC 7871, sections 6 and 7.1.2: the address is cut to the prefix, the scope is 0 in a query.
+ * Family 0 stands for "no address at all": what `dig +subnet=0` sends to ask for privacy.
+ */
 function isClientSubnetValid(bytes: Uint8Array, at: number, end: number): boolean {
   if (end - at < 4) return false;
   const family = readUint16(bytes, at);
   const prefixLength = bytes[at + 2]!;
-  const bits = family === 1 ? 32 : family === 2 ? 128 : -1;
+  const bits = ADDRESS_BITS[family] ?? -1;
   if (prefixLength > bits || bytes[at + 3] !== 0) return false;
   if (end - at - 4 !== (prefixLength + 7) >>> 3) return false;
   const bitsInLastOctet = prefixLength & 7;

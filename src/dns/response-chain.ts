@@ -207,7 +207,7 @@ function copyRrset(
   return isDnssecOk ? copySignatures(view, answer, type, owner, ttl) : RESPONSE_OK;
 }
 
-/** The answer section's signatures over a type at the sought owner. */
+/** The answer section's signatures over a type at the sought owner; those asked for are there already. */
 function copySignatures(
   view: ResponseView,
   answer: VerifiedAnswer,
@@ -217,6 +217,7 @@ function copySignatures(
 ): ResponseStatus {
   for (let record = 0; record < view.answerEnd; record++) {
     if (!isSought(view, record, TYPE_RRSIG) || coveredType(view, record) !== covered) continue;
+    if (view.isCopied[record] === 1) continue;
     const status = copyRecord(view, answer, record, owner, Math.min(ttl, view.ttl[record]!));
     if (status !== RESPONSE_OK) return status;
   }

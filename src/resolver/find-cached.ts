@@ -24,7 +24,8 @@ export function findCached(resolver: Resolver, nowMs: number): LookUpStatus {
     resolver.cached,
     view.name,
     view.nameLength,
-    view.hashes.low[view.hashes.labelCount]!,
+    // Signed: an unsigned hash above 2^31 would become a heap number on the way.
+    view.hashes.low[view.hashes.labelCount]! | 0,
     scopeOfView(resolver),
     Math.floor(nowMs / 1000),
   );

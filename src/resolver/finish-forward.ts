@@ -47,9 +47,6 @@ import {
 import { count, COUNT_ANSWERED_LATE, COUNT_CACHE_STALE, COUNT_GIVEN_UP } from './query-record.ts';
 import type { Resolver } from './resolver.ts';
 
-/** How long a failure is remembered (RFC 9520, section 3.2: 1 second to 5 minutes). */
-const FAILURE_SECONDS = 5;
-
 /**
  * An upstream has answered: `bytes` hold its message, whose ID, address and question the forwarder
  * has verified.
@@ -154,7 +151,7 @@ function endInFailure(
     nameHash,
     scope,
     seconds,
-    FAILURE_SECONDS,
+    resolver.failureSeconds,
   );
   const answer = findStale(resolver, question, nowMs) ? resolver.cached : failure;
   answerWaiters(resolver, question, answer, ede, nowSeconds);

@@ -325,7 +325,7 @@ export function nameOf(
   const name = pending.names.subarray(at, at + nameLength);
   const { hashes } = pending;
   hashSuffixes(hashes, seed, name, 0);
-  return { name, nameLength, nameHash: hashes.low[hashes.labelCount]! };
+  return { name, nameLength, nameHash: hashes.low[hashes.labelCount]! | 0 };
 }
 
 export function isStreamWaiter(pending: PendingQueries, waiter: number): boolean {

@@ -13,6 +13,7 @@ import type { BlocklistImage } from '../blocklist/image.ts';
 import { createMask } from '../blocklist/category.ts';
 import {
   createMessageCache,
+  FAILURE_SECONDS_DEFAULT,
   type MessageCache,
   type MessageCacheOptions,
 } from '../cache/message-cache.ts';
@@ -59,6 +60,8 @@ export interface ResolverOptions {
   readonly access: Access;
   readonly local: LocalNames;
   readonly cache: MessageCacheOptions;
+  /** How long a failure is remembered; default 5 s. */
+  readonly failureSeconds?: number;
   readonly pendingMax: number;
   /** Queries of one client that may wait for an upstream at the same time. */
   readonly waitersPerClientMax: number;
@@ -75,6 +78,7 @@ export interface Resolver {
   access: Access;
   cache: MessageCache;
   readonly cacheOptions: MessageCacheOptions;
+  readonly failureSeconds: number;
   readonly pending: PendingQueries;
   readonly forwarder: Forwarder;
   readonly sendLate: SendLate;
@@ -120,6 +124,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     access: options.access,
     cache: createMessageCache(options.cache),
     cacheOptions: options.cache,
+    failureSeconds: options.failureSeconds ?? FAILURE_SECONDS_DEFAULT,
     pending: createPendingQueries({
       capacity: options.pendingMax,
       waitersPerClientMax: options.waitersPerClientMax,

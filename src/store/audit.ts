@@ -6,6 +6,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { breathe, isTurn } from './breathe.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import type { AuditRow, Db } from './schema.ts';
 
@@ -50,7 +51,8 @@ export async function appendAudit(
   const head = await readHead(tx);
   let previous = head.hash;
   let sequence = head.sequence;
-  const rows = gatherEntries(entries).map((entry) => {
+  const gathered = await gatherEntries(entries);
+  const rows = gathered.map((entry) => {
     const row = {
       sequence: ++sequence,
       ...context,
@@ -93,6 +95,7 @@ export async function verifyAudit(db: Db): Promise<AuditVerdict> {
       last = row.sequence;
     }
     if (rows.length < ROWS_PER_STATEMENT) break;
+    await breathe();
   }
   const fault =
     last === head.sequence && previous === head.hash
@@ -137,11 +140,14 @@ function hashRow(row: Omit<AuditRow, 'hash'>): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
-function gatherEntries(entries: readonly AuditEntry[]): AuditEntry[] {
+async function gatherEntries(entries: readonly AuditEntry[]): Promise<AuditEntry[]> {
   if (entries.length <= ENTRIES_MAX) return [...entries];
   const rest = entries.slice(ENTRIES_MAX);
   const digest = createHash('sha256');
-  for (const entry of rest) digest.update(JSON.stringify(entry));
+  for (const [index, entry] of rest.entries()) {
+    if (isTurn(index)) await breathe();
+    digest.update(JSON.stringify(entry));
+  }
   const summary: AuditEntry = {
     action: 'bulk',
     kind: 'document',

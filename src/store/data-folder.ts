@@ -1,11 +1,11 @@
 /**
  * The data folder: who may read it, and that one process at a time uses it.
  *
- *     DATA_DIR/            0700
+ *     DATA_DIR/            0700, every file in it 0600
  *       stairgate.db       rows (SQLite, WAL)
  *       lists/<sha256>     contents of lists, named by what they are
  *       lock.db            held for as long as a process works on the folder
- *       admin.token        0600
+ *       admin.token        the token of the first start
  *
  * The lock is an exclusive SQLite transaction on a database of its own: the kernel lets go of it
  * when the process ends in whatever way, so a stale lock cannot exist.
@@ -18,6 +18,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -54,6 +55,7 @@ export function lockDataFolder(dataDir: string): FolderLock {
   const path = join(dataDir, LOCK_FILE);
   let lock: Database.Database | null = null;
   try {
+    closeToOthers(path);
     lock = new Database(path, { timeout: 0 });
     lock.pragma('locking_mode = exclusive');
     lock.exec('begin exclusive');
@@ -74,19 +76,43 @@ export function lockDataFolder(dataDir: string): FolderLock {
   }
 }
 
+/** Makes a file where there is none, and lets nobody else read it. SQLite's own would follow the umask. */
+export function closeToOthers(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+}
+
 /** Writes a file so that after a crash either the old or the whole new content is there. */
 export function writeFileDurably(path: string, content: Uint8Array | string, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', mode);
   try {
-    const octets = typeof content === 'string' ? Buffer.from(content) : content;
+    writeThrough(temporary, typeof content === 'string' ? Buffer.from(content) : content, mode);
+    renameSync(temporary, path);
+  } catch (error) {
+    // On a full disk, half a file would take the room that the next attempt needs.
+    rmSync(temporary, { force: true });
+    throw toWriteError(error, path);
+  }
+  syncFolder(dirname(path));
+}
+
+/** Gives what a disk refuses a code and a sentence; other errors pass. */
+export function toWriteError(error: unknown, path: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (!['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(String(code))) return error;
+  return new AppError('STORE_UNWRITABLE', `Writing "${path}": ${messageOf(error)}`, {
+    cause: error,
+  });
+}
+
+function writeThrough(path: string, octets: Uint8Array, mode: number): void {
+  const file = openSync(path, 'w', mode);
+  try {
     for (let at = 0; at < octets.length;) at += writeSync(file, octets, at);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
 }
 
 /** Makes renames in a folder durable. */

@@ -3,12 +3,19 @@
  * it is acknowledged. Damage is looked for at opening and named wherever it shows up later.
  */
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { Kysely, SqliteDialect } from 'kysely';
+import {
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  SqliteDialect,
+  type SqliteDialectConfig,
+  SqliteDriver,
+} from 'kysely';
 import { AppError, messageOf } from '../lib/errors.ts';
-import { DATABASE_FILE } from './data-folder.ts';
+import { closeToOthers, DATABASE_FILE, LISTS_FOLDER } from './data-folder.ts';
 import type { Db, Tables } from './schema.ts';
 
 /** Up to this size the whole file is checked at every start; it takes well under a second. */
@@ -24,22 +31,52 @@ export interface OpenDatabaseOptions {
  */
 export function openDatabase(dataDir: string, options: OpenDatabaseOptions): Db {
   const path = join(dataDir, DATABASE_FILE);
-  if (options.isReadOnly && !existsSync(path)) {
+  const isThere = existsSync(path);
+  if (options.isReadOnly && !isThere) {
     throw new AppError('STORE_MISSING', `Opening the database: there is no "${path}"`);
   }
   let database: Database.Database | null = null;
   try {
+    if (!options.isReadOnly) closeToOthers(path);
     database = new Database(path, { readonly: options.isReadOnly, timeout: 5000 });
     if (!options.isReadOnly) {
+      if (isThere) refuseEmptied(database, dataDir, path);
       if (statSync(path).size <= FULL_CHECK_BYTES_MAX) checkPages(database, path);
       database.pragma('journal_mode = wal');
       database.pragma('synchronous = full');
     }
     database.pragma('foreign_keys = on');
-    return new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
+    return new Kysely<Tables>({ dialect: new StoreDialect(database) });
   } catch (error) {
     database?.close();
     throw toStoreError(error, path);
+  }
+}
+
+class StoreDialect extends SqliteDialect {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): Driver {
+    return new StoreDriver(this.#database);
+  }
+}
+
+/** On a full disk SQLite ends the transaction by itself; to roll it back again would hide the reason. */
+class StoreDriver extends SqliteDriver {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    super({ database } satisfies SqliteDialectConfig);
+    this.#database = database;
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
   }
 }
 
@@ -53,6 +90,17 @@ export function toStoreError(error: unknown, path = DATABASE_FILE): unknown {
     });
   }
   return error;
+}
+
+/**
+ * A database that was cut to nothing, or lost the log that held all of it, is a valid empty one.
+ * Beginning anew with it would silently replace a policy by the default. List contents are written
+ * only by a store that has its tables, so they tell the two apart.
+ */
+function refuseEmptied(database: Database.Database, dataDir: string, path: string): void {
+  if (database.pragma('schema_version', { simple: true }) !== 0) return;
+  if (readdirSync(join(dataDir, LISTS_FOLDER)).length === 0) return;
+  throw damaged(path, 'it is empty, but lists that it named are here', null);
 }
 
 function checkPages(database: Database.Database, path: string): void {

@@ -4,14 +4,21 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync, fsyncSync, openSync, closeSync } from 'node:fs';
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+} from 'node:fs';
 import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../lib/errors.ts';
-import { LISTS_FOLDER, syncFolder, writeFileDurably } from './data-folder.ts';
+import { LISTS_FOLDER, syncFolder, toWriteError, writeFileDurably } from './data-folder.ts';
 import { SHA256_PATTERN } from './document.ts';
 
 /** Twenty million names of ordinary length. */
@@ -51,16 +58,19 @@ export class ListContents {
     );
   }
 
-  /** Saves octets that are in memory; nothing happens where they are there already. */
+  /** Saves octets that are in memory; nothing happens where they are there already, undamaged. */
   save(content: Uint8Array): SavedContent {
     const sha256 = createHash('sha256').update(content).digest('hex');
-    if (!this.has(sha256)) writeFileDurably(this.pathOf(sha256), content, 0o600);
+    const path = this.pathOf(sha256);
+    if (!existsSync(path) || !readFileSync(path).equals(content)) {
+      writeFileDurably(path, content, 0o600);
+    }
     return { sha256, octets: content.length };
   }
 
   /**
    * Streams an upload to disk and checks that it is what its name says.
-   * @throws AppError `CONTENT_MISMATCH`, `CONTENT_TOO_LARGE`
+   * @throws AppError `CONTENT_MISMATCH`, `CONTENT_TOO_LARGE`, `STORE_UNWRITABLE`
    */
   async receive(
     sha256: string,
@@ -86,6 +96,8 @@ export class ListContents {
       await rename(temporary, target);
       syncFolder(this.#folder);
       return { sha256, octets };
+    } catch (error) {
+      throw toWriteError(error, target);
     } finally {
       await rm(temporary, { force: true });
     }

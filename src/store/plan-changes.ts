@@ -3,6 +3,7 @@
  * that leads nowhere is a fault.
  */
 
+import { breathe } from './breathe.ts';
 import {
   type CategoryRecord,
   isSameRecord,
@@ -211,6 +212,7 @@ async function planSubscribers(
     const changes = upserts('subscriber', batch, await readSubscribers(db, ids));
     for (const change of changes) planned.subscribers.push(change);
     await findTakenAddresses(db, changes, named, yielded, faults);
+    await breathe();
   }
   for (const [id, { record }] of await readSubscribers(db, [...yielded.keys()])) {
     const addresses = record.addresses.filter((address) => yielded.get(id)?.has(address) !== true);
@@ -304,6 +306,7 @@ async function pruneSubscribers(
       });
     }
     if (page.length < BATCH_ROWS) return;
+    await breathe();
   }
 }
 

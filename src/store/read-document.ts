@@ -21,6 +21,7 @@ import {
   PlanSchema,
   SubscriberSchema,
 } from './document.ts';
+import { breathe, isTurn } from './breathe.ts';
 import { quote, ShapeChecker } from './schema-faults.ts';
 
 /** A resource and what faults call it. */
@@ -49,7 +50,7 @@ const planShape = new ShapeChecker(PlanSchema);
 const subscriberShape = new ShapeChecker(SubscriberSchema);
 const SECTIONS = Object.keys(DocumentSchema.properties);
 
-export function readDocument(value: unknown, faults: string[]): ReadDocument {
+export async function readDocument(value: unknown, faults: string[]): Promise<ReadDocument> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     faults.push(`the document: ${quote(value)} is no mapping; valid: ${SECTIONS.join(', ')}`);
     return { categories: null, lists: null, plans: null, subscribers: null };
@@ -61,22 +62,32 @@ export function readDocument(value: unknown, faults: string[]): ReadDocument {
     }
   }
   const sections = {
-    categories: readSection(document, 'categories', categoryShape, canonicalCategory, faults),
-    lists: readSection(document, 'lists', listShape, canonicalList, faults),
-    plans: readSection(document, 'plans', planShape, canonicalPlan, faults),
-    subscribers: readSection(document, 'subscribers', subscriberShape, canonicalSubscriber, faults),
+    categories: await readSection(document, 'categories', categoryShape, canonicalCategory, faults),
+    lists: await readSection(document, 'lists', listShape, canonicalList, faults),
+    plans: await readSection(document, 'plans', planShape, canonicalPlan, faults),
+    subscribers: await readSection(
+      document,
+      'subscribers',
+      subscriberShape,
+      canonicalSubscriber,
+      faults,
+    ),
   };
-  findSharedAddresses(sections.subscribers ?? [], faults);
+  await findSharedAddresses(sections.subscribers ?? [], faults);
   return sections;
 }
 
-function readSection<Shape extends TSchema, Document, Resource extends { readonly id: string }>(
+async function readSection<
+  Shape extends TSchema,
+  Document,
+  Resource extends { readonly id: string },
+>(
   document: Record<string, unknown>,
   section: string,
   shape: ShapeChecker<Shape>,
   canonicalize: Canonicalize<Document, Resource>,
   faults: string[],
-): Placed<Resource>[] | null {
+): Promise<Placed<Resource>[] | null> {
   const elements = document[section];
   // `plans:` with nothing after it is null in YAML.
   if (elements === undefined || elements === null) return null;
@@ -87,6 +98,7 @@ function readSection<Shape extends TSchema, Document, Resource extends { readonl
   const placed: Placed<Resource>[] = [];
   const pathOf = new Map<string, string>();
   for (const [index, element] of (elements as unknown[]).entries()) {
+    if (isTurn(index)) await breathe();
     const path = `${section}[${index}]`;
     if (!shape.isValid(element)) {
       faults.push(...shape.faultsOf(element, path));
@@ -105,12 +117,13 @@ function readSection<Shape extends TSchema, Document, Resource extends { readonl
 }
 
 /** An address leads to one subscriber only. */
-function findSharedAddresses(
+async function findSharedAddresses(
   subscribers: readonly Placed<SubscriberRecord>[],
   faults: string[],
-): void {
+): Promise<void> {
   const ownerOf = new Map<string, string>();
-  for (const { record, path } of subscribers) {
+  for (const [index, { record, path }] of subscribers.entries()) {
+    if (isTurn(index)) await breathe();
     for (const address of record.addresses) {
       const owner = ownerOf.get(address);
       if (owner === undefined) ownerOf.set(address, record.id);

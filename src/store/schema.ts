@@ -11,7 +11,7 @@
  * a row: its ETag.
  */
 
-import type { ColumnType, Generated, Insertable, Kysely, Selectable } from 'kysely';
+import type { ColumnType, Generated, Kysely, Selectable } from 'kysely';
 
 export type VerdictClassName = 'law' | 'operator' | 'policy';
 export type Role = 'admin' | 'operator' | 'editor' | 'reader';
@@ -145,9 +145,6 @@ export interface Tables {
 /** The database or a transaction on it. */
 export type Db = Kysely<Tables>;
 
-export type CategoryRow = Selectable<CategoryTable>;
-export type ListRow = Selectable<ListTable>;
 export type PlanRow = Selectable<PlanTable>;
 export type SubscriberRow = Selectable<SubscriberTable>;
 export type AuditRow = Selectable<AuditTable>;
-export type NewAuditRow = Insertable<AuditTable>;

@@ -18,6 +18,7 @@ import {
   readAuditPage,
   verifyAudit,
 } from './audit.ts';
+import { breathe } from './breathe.ts';
 import type { RecordOf } from './canonical.ts';
 import { type Change, type ChangeCounts, countChanges, throwFaults } from './changes.ts';
 import {
@@ -254,6 +255,7 @@ export class Store {
       for (let after = ''; ;) {
         const page = await readSubscriberPage(tx, { after, limit: BATCH_ROWS, plan: null });
         for (const { record } of page) subscribers.push(record);
+        await breathe();
         after = page.at(-1)?.record.id ?? '';
         if (page.length < BATCH_ROWS) break;
       }
@@ -409,7 +411,7 @@ export class Store {
     isSeeding: boolean,
   ): Promise<ApplyResult> {
     const faults: string[] = [];
-    const document = readDocument(value, faults);
+    const document = await readDocument(value, faults);
     const reports = await this.#inspectLists(tx, document, faults);
     const planned = await planChanges(tx, document, this.contents, options.isPruning, faults);
     throwFaults(faults);

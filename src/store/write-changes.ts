@@ -6,6 +6,7 @@
 
 import type { Insertable } from 'kysely';
 import { AppError } from '../lib/errors.ts';
+import { breathe } from './breathe.ts';
 import type { CategoryRecord, ListRecord, PlanRecord, SubscriberRecord } from './canonical.ts';
 import type { Change } from './changes.ts';
 import type { ListReport } from './list-report.ts';
@@ -198,6 +199,7 @@ async function writeSubscribers(
       rows.filter((row) => !('number' in row)),
     );
     await insertBelongings(tx, batch);
+    await breathe();
   }
 }
 
@@ -219,6 +221,7 @@ async function clearSubscribers(tx: Db, numbers: readonly number[]): Promise<voi
   for (const batch of batches(numbers)) {
     await tx.deleteFrom('addresses').where('subscriber', 'in', batch).execute();
     await removeRules(tx, 'subscriber', batch);
+    await breathe();
   }
 }
 

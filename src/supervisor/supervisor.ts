@@ -3,13 +3,14 @@
  * what the store says, follows the configuration, and stops everything within a deadline.
  *
  *     start:  seed ─▶ images from the disk ─▶ ports ─▶ subscriber table ─▶ workers ─▶ publish
- *                       none, or damaged: compile first; where that fails too, the server starts
- *                       and answers SERVFAIL, so that the API can repair it
+ *                       none, damaged, or of other addresses: compile first; where that fails too,
+ *                       what there is serves, or SERVFAIL, so that the API can repair it
  *
  * The images are there before a socket is bound, so the first packet is already decided.
  */
 
 import { join } from 'node:path';
+import { readAddressFingerprint } from '../compiler/address-fingerprint.ts';
 import { IMAGES_FOLDER } from '../compiler/compile-revision.ts';
 import { Compiler } from '../compiler/compiler.ts';
 import { readImages, removeImages } from '../compiler/image-folder.ts';
@@ -45,6 +46,8 @@ export interface SupervisorOptions {
   readonly config: Config;
   /** Reads the configuration again, from the same sources; throws where it is not valid. */
   readonly reloadConfig: () => Config;
+  /** Told what is in force after a reload, for what is followed outside of here (the log level). */
+  readonly onReload?: (config: Config) => void;
   readonly version: string;
   readonly log: Log;
   /** The built entry of a worker and of the compile thread. */
@@ -56,6 +59,7 @@ const EXPIRY_INTERVAL_MS = 5000;
 interface StoredImages {
   readonly images: OpenedImages;
   readonly blocklistKey: string;
+  readonly addressFingerprint: string;
 }
 
 const BUILT_ENTRIES = {
@@ -72,6 +76,7 @@ export class Supervisor implements ControlPlane {
   readonly #publisher: Publisher;
   readonly #pool: WorkerPool;
   readonly #explainer: Explainer;
+  readonly #storedFingerprint: string | null;
   #config: Config;
   #listen: readonly Endpoint[] = [];
   #expiryTimer: NodeJS.Timeout | null = null;
@@ -88,6 +93,7 @@ export class Supervisor implements ControlPlane {
     this.#workerCount = config.workers;
     const seed = loadSeed(config.dataDir);
     const stored = this.#readStoredImages(seed);
+    this.#storedFingerprint = stored?.addressFingerprint ?? null;
     this.#compiler = new Compiler({ entry: entries.compiler, dataDir: config.dataDir });
     this.#directory = new SubscriberDirectory(
       createAddressSource(store),
@@ -139,6 +145,11 @@ export class Supervisor implements ControlPlane {
     }
   }
 
+  /** With what the last reload has changed. */
+  get config(): Config {
+    return this.#config;
+  }
+
   publish(): Promise<PublishResult> {
     if (this.#isStopping) {
       return Promise.reject(new AppError('STOPPING', 'Publishing: the server is stopping'));
@@ -147,14 +158,16 @@ export class Supervisor implements ControlPlane {
   }
 
   async reload(): Promise<PublishResult> {
-    const { log, reloadConfig } = this.#options;
+    const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
     const restartKeys = findRestartKeys(this.#config, config);
     if (restartKeys.length > 0) {
       log.warn({ keys: restartKeys }, 'these changes of the configuration wait for a restart');
     }
-    const { zones, records, upstreams, access } = config;
-    this.#config = { ...this.#config, zones, records, upstreams, access };
+    const { zones, records, upstreams, access, stopDeadlineMs, log: logging } = config;
+    const followed = { zones, records, upstreams, access, stopDeadlineMs, log: logging };
+    this.#config = { ...this.#config, ...followed };
+    onReload?.(this.#config);
     await this.#pool.configure();
     const result = await this.publish();
     log.info({ revision: result.revision }, 'reloaded');
@@ -216,22 +229,46 @@ export class Supervisor implements ControlPlane {
   /** With no worker yet: the subscriber table of the images from the disk, or a first compilation. */
   async #prepareImages(): Promise<void> {
     const { seed, images } = this.#publisher.inForce;
-    if (images !== null) {
-      // No fingerprint is like this one, so the first publishing reads the addresses again.
-      await this.#directory.refresh(seed, images.opened.policies, 'at start');
-      this.#directory.settle(images.opened.policies);
-      return;
+    if (images === null || (await this.#isOfOtherAddresses(images.revision))) {
+      // A failure is logged and shown by `status`; with no images the server is not ready.
+      const isPublished = await this.#publisher.publish().then(
+        () => true,
+        () => false,
+      );
+      if (images === null || isPublished) return;
     }
-    // A failure is logged and shown by `status`; the server starts and is not ready.
-    await this.#publisher.publish().catch(() => undefined);
+    // No fingerprint is like this one, so the first publishing reads the addresses again.
+    await this.#directory.refresh(seed, images.opened.policies, 'at start');
+    this.#directory.settle(images.opened.policies);
+  }
+
+  /**
+   * Addresses are not in the images but in the store, which is newer where a crash came between
+   * commit and compilation. Old policies with new addresses would be half of a change, and could
+   * give a child the policy of the address's former owner.
+   */
+  async #isOfOtherAddresses(revision: number): Promise<boolean> {
+    const { revision: newest, dataDir } = this.store;
+    if (revision === newest) return false;
+    if (revision > newest) {
+      this.#options.log.warn(
+        { images: revision, database: newest },
+        'the database is older than the images: changes were lost; what the database holds goes into force',
+      );
+    }
+    return (await readAddressFingerprint(dataDir)) !== this.#storedFingerprint;
   }
 
   #readStoredImages(seed: HashSeed): StoredImages | null {
     const folder = join(this.#config.dataDir, IMAGES_FOLDER);
     try {
       const stored = readImages(folder, seed);
-      if (stored === null) return null;
-      return { images: openImages(stored), blocklistKey: stored.blocklistKey };
+      if (stored === null) {
+        this.#options.log.info({}, `no images in ${folder} yet; compiling them`);
+        return null;
+      }
+      const { blocklistKey, addressFingerprint } = stored;
+      return { images: openImages(stored), blocklistKey, addressFingerprint };
     } catch (error) {
       this.#options.log.warn({}, `${messageOf(error)}; compiling the images again`);
       removeImages(folder);

@@ -29,8 +29,11 @@ const RESTART_PAUSE_MAX_MS = 30_000;
 /** Who served for this long died of something new: its pause begins small again. */
 const HEALTHY_MS = 60_000;
 const PING_INTERVAL_MS = 5000;
-/** An event loop that stood still for this long does not come back. */
-const PONG_DEADLINE_MS = 30_000;
+/**
+ * An event loop that lets so many pings pass does not come back. Pings are counted, not time: where
+ * this thread itself stood still for long, the workers are not to blame.
+ */
+const PINGS_MISSED_MAX = 6;
 /** An install waits this long for a worker that neither answers nor dies. */
 const INSTALL_DEADLINE_MS = 60_000;
 
@@ -59,7 +62,8 @@ interface Seat {
   restarts: number;
   pauseMs: number;
   startedAtMs: number;
-  lastPongMs: number;
+  /** Rounds of the watchdog since the last message from it. */
+  silentRounds: number;
   restartTimer: NodeJS.Timeout | null;
   fatal: AppError | null;
 }
@@ -179,7 +183,7 @@ export class WorkerPool {
     seat.thread = thread;
     seat.state = 'starting';
     seat.startedAtMs = performance.now();
-    seat.lastPongMs = seat.startedAtMs;
+    seat.silentRounds = 0;
     seat.fatal = null;
     // The successor of a dead worker starts with the newest of everything.
     seat.kept.length = 0;
@@ -205,7 +209,7 @@ export class WorkerPool {
 
   #receive(seat: Seat, message: WorkerMessage): void {
     const { log } = this.#options;
-    seat.lastPongMs = performance.now();
+    seat.silentRounds = 0;
     if (message.kind === 'listening') {
       seat.state = 'serving';
       seat.addresses = message.addresses;
@@ -251,10 +255,9 @@ export class WorkerPool {
   }
 
   #watch(): void {
-    const now = performance.now();
     for (const seat of this.#seats) {
       if (seat.thread === null) continue;
-      if (now - seat.lastPongMs > PONG_DEADLINE_MS) {
+      if (seat.silentRounds++ >= PINGS_MISSED_MAX) {
         this.#options.log.error({ worker: seat.index }, 'a worker stands still and is ended');
         void seat.thread.terminate();
       } else if (seat.state === 'serving') {
@@ -341,7 +344,7 @@ function createSeat(index: number): Seat {
     restarts: 0,
     pauseMs: RESTART_PAUSE_MS,
     startedAtMs: 0,
-    lastPongMs: 0,
+    silentRounds: 0,
     restartTimer: null,
     fatal: null,
   };

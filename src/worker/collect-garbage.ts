@@ -17,11 +17,14 @@ export function collectGarbage(): void {
   collect();
 }
 
-/** `gc` is visible only in contexts that are made after the flag was set. */
+/**
+ * `gc` is visible only in contexts that are made after the flag was set. The flag is the process's,
+ * not the thread's, so it stays: a thread that took it back would take it from another one that is
+ * between these two lines.
+ */
 function exposeCollector(): () => void {
   setFlagsFromString('--expose-gc');
-  const exposed: unknown = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
+  const exposed: unknown = runInNewContext('typeof gc === "function" ? gc : null');
   if (typeof exposed !== 'function') return () => undefined;
   return () => {
     Reflect.apply(exposed, undefined, []);

@@ -11,7 +11,12 @@ import { assert } from '../lib/assert.ts';
 import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { contentIdOf } from '../lib/image.ts';
-import { failForward, finishForward, serveStale } from '../resolver/finish-forward.ts';
+import {
+  failForward,
+  finishForward,
+  giveUpOldest,
+  serveStale,
+} from '../resolver/finish-forward.ts';
 import type { Forwarder, ForwardResult } from '../resolver/forwarder.ts';
 import { createCounters } from '../resolver/query-record.ts';
 import {
@@ -80,6 +85,7 @@ class Worker {
       access: buildAccess(config, seed),
       local: buildLocalNames(config, seed),
       cache: cacheOptionsOf(config),
+      failureSeconds: config.cache.failureTtlSeconds,
       pendingMax: config.pendingMax,
       waitersPerClientMax: WAITERS_PER_CLIENT_MAX,
       forwarder,
@@ -132,17 +138,20 @@ class Worker {
     post({ kind: 'configured' });
   }
 
-  /** Takes no more queries, waits for what is parked, then lets go of every socket. */
+  /**
+   * Takes no more queries, waits for what is parked, then lets go of every socket. What is still
+   * parked at the deadline gets SERVFAIL, so that its client need not wait for nothing.
+   */
   async stop({ deadlineMs }: StopMessage): Promise<void> {
     const deadline = systemClock.monotonicMs() + deadlineMs;
     this.#listeners.stopReceiving();
     while (this.#resolver.pending.waiterCount > 0 && systemClock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
     }
+    while (this.#resolver.pending.pendingCount > 0) giveUpOldest(this.#resolver);
     this.#forwarder.close();
     await this.#listeners.close();
-    post({ kind: 'stopped' });
-    port.close();
+    endThread();
   }
 
   #createForwarder(config: WorkerConfig): UpstreamForwarder {
@@ -174,7 +183,8 @@ class Worker {
   }
 }
 
-let worker: Worker | null = null;
+/** Resolves when the worker listens; null before `start`. */
+let starting: Promise<Worker> | null = null;
 
 port.on('message', (message: MainMessage) => {
   handle(message).catch((error: unknown) => {
@@ -187,9 +197,15 @@ port.on('message', (message: MainMessage) => {
 
 async function handle(message: MainMessage): Promise<void> {
   if (message.kind === 'start') {
-    const { sockets } = await loadBoundSockets();
-    worker = new Worker(message, sockets);
-    await worker.listen();
+    starting = start(message);
+    await starting;
+    return;
+  }
+  // What comes during the start waits for its end; awaiting keeps the order of arrival.
+  const worker = await starting;
+  if (message.kind === 'stop') {
+    if (worker === null) endThread();
+    else await worker.stop(message);
     return;
   }
   assert(worker !== null, 'the first message is start');
@@ -203,10 +219,19 @@ async function handle(message: MainMessage): Promise<void> {
     case 'ping':
       post({ kind: 'pong' });
       return;
-    case 'stop':
-      await worker.stop(message);
-      return;
   }
+}
+
+async function start(message: StartMessage): Promise<Worker> {
+  const { sockets } = await loadBoundSockets();
+  const worker = new Worker(message, sockets);
+  await worker.listen();
+  return worker;
+}
+
+function endThread(): void {
+  post({ kind: 'stopped' });
+  port.close();
 }
 
 /** An old forwarder is closed when its questions have had their time. */

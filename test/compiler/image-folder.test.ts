@@ -35,7 +35,8 @@ afterEach(() => {
 
 function aSet(revision: number, blocklistKey = 'key', seed = SEED) {
   const blocklist = emptyBlocklistImage(seed).image.buffer;
-  return { revision, blocklistKey, blocklist, policy: emptyPolicies(seed) };
+  const policy = emptyPolicies(seed);
+  return { revision, blocklistKey, addressFingerprint: '1/1', blocklist, policy };
 }
 
 function pathOf(kind: string): string {
@@ -54,6 +55,7 @@ describe('the images on the disk', () => {
     writeImages(folder, written);
     const read = readImages(folder, SEED);
     expect(read?.revision).toBe(7);
+    expect(read?.addressFingerprint).toBe('1/1');
     expect(Buffer.from(read!.blocklist)).toEqual(Buffer.from(written.blocklist));
     expect(Buffer.from(read!.policy)).toEqual(Buffer.from(written.policy));
     expect(currentBlocklistKey(folder)).toBe('key');

@@ -285,6 +285,69 @@ describe('a forwarded question', () => {
     expect(harness.ask(query, { client: OPEN }).answers).toHaveLength(2);
   });
 
+  it('is judged by every target of the chain, not the first alone', () => {
+    const harness = new ResolverHarness({ lists: { adult: ['hidden.example'] } });
+    const query = aQuery().name('www.example.org').build();
+    const chain = addressResponse(
+      'www.example.org',
+      'cdn.example',
+      'edge.example',
+      'hidden.example',
+    );
+    harness.upstreamAnswers(harness.park(query), chain);
+    expect(harness.takeLate()[0]?.response.rcode).toBe('NXDOMAIN');
+    expect(harness.ask(query).rcode).toBe('NXDOMAIN');
+  });
+
+  it('is decided again when the answer comes: a policy may have changed while it waited', () => {
+    const harness = new ResolverHarness();
+    const question = harness.park(aQuery().name('www.example.org').build());
+    harness.install({ deny: ['example.org'] });
+    harness.upstreamAnswers(question, addressResponse('www.example.org'));
+    expect(harness.takeLate()[0]?.response.rcode).toBe('NXDOMAIN');
+  });
+
+  it('is asked for again before it runs out, if it is asked often', () => {
+    const harness = new ResolverHarness();
+    const query = aQuery().build();
+    harness.upstreamAnswers(harness.park(query), addressResponse('example.org'));
+    for (let hit = 0; hit < 3; hit++) harness.ask(query);
+    expect(harness.forwarded).toHaveLength(1);
+    harness.passSeconds(280);
+    expect(harness.ask(query).answers).toMatchObject([{ ttl: 20 }]);
+    expect(harness.ask(query).rcode).toBe('NOERROR');
+    expect(harness.forwarded, 'one prefetch').toHaveLength(2);
+    harness.upstreamAnswers(harness.forwarded[1]!, addressResponse('example.org'));
+    expect(harness.ask(query).answers).toMatchObject([{ ttl: 300 }]);
+    expect(harness.takeLate(), 'nobody waited').toHaveLength(1);
+  });
+
+  it('of a forward zone and of the default group are two questions with two cache entries', () => {
+    const zones = [{ name: 'lan', group: 1 }];
+    const harness = new ResolverHarness({ zones });
+    const query = aQuery().name('tv.lan').build();
+    const question = harness.park(query);
+    const { local } = harness.resolver;
+    harness.resolver.local = new ResolverHarness().resolver.local;
+    harness.park(query);
+    harness.upstreamAnswers(question, addressResponse('tv.lan'));
+    harness.takeLate();
+    expect(harness.resolve(query), 'the default group still waits').toBe(0);
+    harness.resolver.local = local;
+    expect(harness.ask(query).rcode).toBe('NOERROR');
+  });
+
+  it('echoes RD, CD and DO as they were asked, and no other flag', () => {
+    const harness = new ResolverHarness(ADULT);
+    const query = aQuery().name('adult.example').cd().dnssecOk().build();
+    query[2] = query[2]! | 0x02;
+    query[3] = query[3]! | 0x60;
+    const bytes = harness.resolve(query) as Uint8Array;
+    expect([bytes[2], bytes[3]]).toEqual([0x81, 0x93]);
+    const opt = decodeResponse(bytes).additionals[0];
+    expect(opt?.flag_do).toBe(true);
+  });
+
   it('that is in the cache is judged anew after a list has changed', () => {
     const harness = new ResolverHarness();
     const query = aQuery().name('www.example.org').build();
@@ -393,6 +456,23 @@ describe('a forwarded question', () => {
     expect(late.bytes.length).toBeLessThanOrEqual(1232);
     expect(harness.ask(query)).toMatchObject({ flag_tc: true, answers: [] });
     expect(harness.ask(query, { isStream: true }).answers).toHaveLength(6);
+  });
+
+  it('is cut where the records fit but not the OPT behind them', () => {
+    const harness = new ResolverHarness();
+    const rdata = [
+      250,
+      ...new Array<number>(250).fill(97),
+      215,
+      ...new Array<number>(215).fill(97),
+    ];
+    const answer = [{ owner: QNAME, type: 16, ttl: 60, rdata }];
+    const large = rawResponse({ question: { name: 'example.org', type: 16 }, answer });
+    expect(large.length).toBe(508);
+    const query = aQuery().type('TXT').edns({ payloadSize: 512 }).build();
+    harness.upstreamAnswers(harness.park(query), large);
+    expect(harness.takeLate()[0]?.response).toMatchObject({ flag_tc: true, answers: [] });
+    expect(harness.ask(aQuery().type('TXT').build()).answers).toHaveLength(1);
   });
 
   it('carries AD only to those who ask for it, and only from a trusted upstream', () => {

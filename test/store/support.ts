@@ -39,7 +39,12 @@ export function aDocument(store: Store) {
     ],
     lists: [{ id: 'adult-a', category: 'adult', contentSha256: aContent(store) }],
     plans: [
-      { id: 'kids', block: ['adult'], allow: ['Museum.Example.'], blockingMode: 'nodata' },
+      {
+        id: 'kids',
+        block: ['adult'],
+        allow: ['Zoo.Example', 'Museum.Example.'],
+        blockingMode: 'nodata',
+      },
       { id: 'open' },
     ],
     subscribers: [
@@ -47,7 +52,7 @@ export function aDocument(store: Store) {
         id: 'home-1',
         plan: 'kids',
         timezone: 'Europe/Minsk',
-        addresses: ['192.0.2.7', '2001:DB8:7::/56'],
+        addresses: ['2001:DB8:7::/56', '192.0.2.7'],
         deny: ['bücher.example'],
       },
       { id: 'home-2', plan: 'open', addresses: ['192.0.2.0/24'] },

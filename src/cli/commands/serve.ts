@@ -60,7 +60,7 @@ async function serve(options: ServeOptions): Promise<void> {
     signal = await signals.next();
   }
   log.info({ signal }, 'stopping');
-  await stop(running, config, log);
+  await stop(running, log);
 }
 
 async function start(config: Config, reloadConfig: () => Config, log: Logger): Promise<Running> {
@@ -69,14 +69,26 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
   const store = await openStore(config.dataDir, tokenOptions);
   const undo: (() => Promise<unknown>)[] = [() => store.close()];
   try {
-    const supervisor = new Supervisor(store, { config, reloadConfig, version: VERSION, log });
+    // Of the API only what went wrong is logged, not every request.
+    const apiLog = log.child({});
+    const followLevel = ({ log: { level } }: Config): void => {
+      log.level = level;
+      apiLog.level = log.isLevelEnabled('warn') ? 'warn' : level;
+    };
+    followLevel(config);
+    const supervisor = new Supervisor(store, {
+      config,
+      reloadConfig,
+      onReload: followLevel,
+      version: VERSION,
+      log,
+    });
     await supervisor.start();
     undo.unshift(() => supervisor.stop());
     const api = await createApi(supervisor, {
       version: VERSION,
       allowedHosts: config.admin.hosts,
-      // Of the API only what went wrong is logged, not every request.
-      logger: log.child({}, log.isLevelEnabled('warn') ? { level: 'warn' } : {}),
+      logger: apiLog,
     });
     undo.unshift(() => api.close());
     const { address, port } = config.admin.listen;
@@ -124,15 +136,11 @@ async function reload(supervisor: Supervisor, log: Logger): Promise<void> {
 }
 
 /** Everything in it is bounded, and the whole once more. */
-async function stop(
-  { api, supervisor, store }: Running,
-  config: Config,
-  log: Logger,
-): Promise<void> {
+async function stop({ api, supervisor, store }: Running, log: Logger): Promise<void> {
   const hard = setTimeout(() => {
     log.error('stopping took too long, the process ends now');
     process.exit(1);
-  }, config.stopDeadlineMs + STOP_GRACE_MS);
+  }, supervisor.config.stopDeadlineMs + STOP_GRACE_MS);
   hard.unref();
   const apiClosed = api.close();
   await supervisor.stop();

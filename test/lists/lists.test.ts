@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getPublicSuffix } from 'tldts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { NAME_BYTES_MAX, writeName } from '../../src/dns/name.ts';
+import { AppError } from '../../src/lib/errors.ts';
+import { createGate } from '../../src/lists/gate.ts';
+import { inspectContent } from '../../src/lists/inspect-content.ts';
+import { openStore } from '../../src/lists/open-store.ts';
+import { readSeedDocument } from '../../src/lists/seed-document.ts';
+import { aStore } from '../store/support.ts';
+
+function gateOf(text: string): string | null {
+  const name = new Uint8Array(NAME_BYTES_MAX);
+  const length = writeName(text, name);
+  return createGate()(name, length, text.split('.').length);
+}
+
+describe('the gate', () => {
+  test.each([
+    ['com', 'single-label'],
+    ['localhost', 'single-label'],
+    ['co.uk', 'public-suffix'],
+    ['anything.ck', 'public-suffix'],
+    ['xn--55qx5d.cn', 'public-suffix'],
+    ['blogspot.com', null],
+    ['github.io', null],
+    ['www.ck', null],
+    ['example.co.uk', null],
+    ['city.kawasaki.jp', null],
+    ['example.com', null],
+    ['a.b.c.d.e.co.uk', null],
+    ['gate.lan', null],
+  ])('judges %s as %s', (name, expected) => {
+    expect(gateOf(name)).toBe(expected);
+  });
+
+  test('looks up no name under the flat domains, and those have no suffixes below', () => {
+    for (const tld of [
+      'com',
+      'net',
+      'org',
+      'info',
+      'xyz',
+      'top',
+      'online',
+      'site',
+      'club',
+      'shop',
+    ]) {
+      for (const label of ['co', 'com', 'net', 'org', 'gov', 'edu', 'ac', 'x']) {
+        const suffix = getPublicSuffix(`a.${label}.${tld}`, { allowPrivateDomains: false });
+        expect(suffix).toBe(tld);
+      }
+    }
+  });
+});
+
+describe('looking at a content', () => {
+  const inspect = (text: string): ReturnType<typeof inspectContent> =>
+    inspectContent(Buffer.from(text), null);
+
+  test('counts what passes and what does not, with the line', () => {
+    const report = inspect('# comment\none.example.org\ncom\nco.uk\ntwo.example.org\n');
+    expect(report).toMatchObject({
+      format: 'domains',
+      entries: 2,
+      refused: { 'single-label': 1, 'public-suffix': 1 },
+    });
+    expect(report.faults[0]).toEqual({ line: 3, reason: 'single-label', text: 'com' });
+  });
+
+  test.each([
+    ['an empty file', ''],
+    ['blank lines', '\n \r\n\n'],
+    ['a web page', '<!DOCTYPE html>\n<html><head><title>Error</title></head></html>'],
+    ['a web page after a byte order mark', '\uFEFF  <html>\n</html>'],
+    ['an archive', '\u001f\u008b\u0008\u0000\u0000\u0000'],
+    ['comments only', '# nothing\n# here\n'],
+    ['nothing but suffixes', 'com\norg\nco.uk\n'],
+  ])('%s is refused', (_what, text) => {
+    expect(() => inspect(text)).toThrow(AppError);
+    expect(() => inspectContent(Buffer.from(text), 'domains')).toThrow(/^Reading the list: /);
+  });
+});
+
+test('a web page is refused even where the format is given and a line of it would pass', () => {
+  const page = Buffer.from('<html>\nwww.example.org\n</html>\n');
+  expect(() => inspectContent(page, 'domains')).toThrow('it is a web page');
+});
+
+describe('the first start', () => {
+  test('seeds categories, lists, the plan family and a subscriber for private addresses', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stairgate-seeds-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const store = await openStore(folder);
+    onTestFinished(() => store.close());
+    const lists = await store.lists();
+    for (const id of ['adult', 'bypass', 'malware', 'protected']) {
+      expect(lists.get(`builtin-${id}`)?.report.entries).toBeGreaterThan(0);
+    }
+    for (const [id, { report }] of lists) expect([id, report.faults]).toEqual([id, []]);
+    const family = (await store.plans()).get('family')?.record;
+    expect(family?.block).toContain('adult');
+    expect(family?.block).not.toContain('protected');
+    expect((await store.subscriber('home'))?.record.addresses).toContain('127.0.0.0/8');
+    const { revision } = store;
+    await store.remove('list', 'builtin-ads', { actor: 'tester' });
+    await store.close();
+    const reopened = await openStore(folder);
+    onTestFinished(() => reopened.close());
+    expect(reopened.revision).toBe(revision + 1);
+    expect((await reopened.lists()).has('builtin-ads')).toBe(false);
+  });
+
+  test('without the seeds says where they belong', async () => {
+    const store = await aStore();
+    expect(() => readSeedDocument(store.contents, '/nowhere')).toThrow(/blocklists\/ belongs/);
+  });
+});
