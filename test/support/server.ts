@@ -4,6 +4,8 @@
  */
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -155,16 +157,42 @@ export function makeFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'stairgate-test-'));
 }
 
-/** A TCP port on loopback that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * A port on loopback that nothing uses, over UDP or TCP. It lies below those that the kernel hands
+ * out by itself: a busy server has hundreds of these as UDP ports towards its upstreams, and one of
+ * them would be taken before the server under test binds it.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + randomInt(22_000);
+    if ((await canBindUdp(port)) && (await canListenTcp(port))) return port;
+  }
+}
+
+function canListenTcp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
+    probe.on('error', () => {
+      resolve(false);
+    });
+    probe.listen(port, '127.0.0.1', () => {
       probe.close(() => {
-        resolve(port);
+        resolve(true);
+      });
+    });
+  });
+}
+
+function canBindUdp(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createSocket('udp4');
+    probe.on('error', () => {
+      probe.close();
+      resolve(false);
+    });
+    probe.bind(port, '127.0.0.1', () => {
+      probe.close(() => {
+        resolve(true);
       });
     });
   });
