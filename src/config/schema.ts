@@ -81,12 +81,12 @@ export const ConfigSchema = section({
     strangerRatePerSecond: count(0, 1_000_000),
   }),
   tcp: section({
-    connectionsMax: count(1, 100_000),
+    connectionsMax: count(1, 65_536),
     connectionsPerAddressMax: count(1, 100_000),
     idleTimeoutMs: count(1000, 120_000),
   }),
   cache: section({
-    bytesMax: count(1_048_576, 68_719_476_736),
+    bytesMax: count(1_048_576, 2_147_483_648),
     staleSecondsMax: count(0, 259_200),
     failureTtlSeconds: count(1, 300),
   }),
