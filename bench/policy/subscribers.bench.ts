@@ -42,8 +42,7 @@ measure('look up among a million', ASKED, () => {
 measure('look up among the prefixes of a home', ASKED, () => {
   for (let at = 0; at < addresses.length; at += 4) lookUpAddress(ofHome, addresses, at);
 });
-let nowMs = 0;
 measure('admit', ASKED, () => {
-  nowMs += 1;
-  for (let at = 0; at < addresses.length; at += 4) admit(access, addresses, at, nowMs, true);
+  access.nowMs[0] = access.nowMs[0]! + 1;
+  for (let at = 0; at < addresses.length; at += 4) admit(access, addresses, at, true);
 });

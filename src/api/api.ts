@@ -57,6 +57,8 @@ export async function createApi(
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    // What the router itself refuses, such as a broken escape in a path, passes no error handler.
+    frameworkErrors: sendError,
     routerOptions: { maxParamLength: 1_024 },
     ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
   }).withTypeProvider<ApiTypeProvider>();

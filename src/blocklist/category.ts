@@ -17,21 +17,8 @@ export function setBit(mask: Uint32Array, bit: number, at = 0): void {
   mask[at + (bit >>> 5)]! |= 1 << (bit & 31);
 }
 
-export function clearBit(mask: Uint32Array, bit: number, at = 0): void {
-  mask[at + (bit >>> 5)]! &= ~(1 << (bit & 31));
-}
-
 export function hasBit(mask: Uint32Array, bit: number, at = 0): boolean {
   return (mask[at + (bit >>> 5)]! & (1 << (bit & 31))) !== 0;
-}
-
-/** The lowest set bit, or −1 where the mask is empty. */
-export function firstBit(mask: Uint32Array, at = 0): number {
-  for (let word = 0; word < MASK_WORDS; word++) {
-    const bits = mask[at + word]!;
-    if (bits !== 0) return word * 32 + lowestBit(bits);
-  }
-  return -1;
 }
 
 /** The lowest bit that both masks have, or −1. */
@@ -43,17 +30,9 @@ export function firstCommonBit(a: Uint32Array, b: Uint32Array, aAt = 0, bAt = 0)
   return -1;
 }
 
-export function clearMask(mask: Uint32Array, at = 0): void {
-  for (let word = 0; word < MASK_WORDS; word++) mask[at + word] = 0;
-}
-
 /** Adds the bits of `from` to `to`. */
 export function orMask(to: Uint32Array, from: Uint32Array, toAt = 0, fromAt = 0): void {
   for (let word = 0; word < MASK_WORDS; word++) to[toAt + word]! |= from[fromAt + word]!;
-}
-
-export function isMaskEmpty(mask: Uint32Array, at = 0): boolean {
-  return firstBit(mask, at) < 0;
 }
 
 /** All set bits in rising order; allocates, so not for the query path. */

@@ -218,17 +218,18 @@ export function storeFailure(
  * Reads the categories of the targets, all of them together, as the image of that content id gave
  * them. False where there are none yet or another image gave them: judge and write them anew.
  * @param entry `cache.entry` after a look-up or store of an answer with targets
+ * @param contentId holds the two words of the id from `idAt` on: as numbers, V8 would box them
  */
 export function readTargetMask(
   cache: MessageCache,
   entry: number,
-  contentIdHigh: number,
-  contentIdLow: number,
+  contentId: Uint32Array,
+  idAt: number,
   mask: Uint32Array,
 ): boolean {
   const { words } = cache.slab;
-  const idAt = entry + WORD_CONTENT_ID;
-  if (words[idAt] !== contentIdHigh || words[idAt + 1] !== contentIdLow) return false;
+  const at = entry + WORD_CONTENT_ID;
+  if (words[at] !== contentId[idAt] || words[at + 1] !== contentId[idAt + 1]) return false;
   for (let word = 0; word < MASK_WORDS; word++) mask[word] = words[entry + WORD_MASK + word]!;
   return true;
 }
@@ -237,14 +238,14 @@ export function readTargetMask(
 export function writeTargetMask(
   cache: MessageCache,
   entry: number,
-  contentIdHigh: number,
-  contentIdLow: number,
+  contentId: Uint32Array,
+  idAt: number,
   mask: Uint32Array,
 ): void {
   const { words } = cache.slab;
   if (entry === 0 || targetCountOf(words, entry) === 0) return;
-  words[entry + WORD_CONTENT_ID] = contentIdHigh;
-  words[entry + WORD_CONTENT_ID + 1] = contentIdLow;
+  words[entry + WORD_CONTENT_ID] = contentId[idAt]!;
+  words[entry + WORD_CONTENT_ID + 1] = contentId[idAt + 1]!;
   for (let word = 0; word < MASK_WORDS; word++) words[entry + WORD_MASK + word] = mask[word]!;
 }
 

@@ -36,6 +36,7 @@ export class Compiler {
   #thread: Worker | null = null;
   #jobNumber = 0;
   #idleTimer: NodeJS.Timeout | null = null;
+  #lastSearch: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: CompilerOptions) {
@@ -56,7 +57,8 @@ export class Compiler {
   }
 
   /**
-   * Finds the lines that put a name into categories, in the contents of the newest revision.
+   * Finds the lines that put a name into categories, in the contents of the newest revision. Searches
+   * follow one another: each holds a whole list in memory, and many may be asked for at a time.
    * @param name lower-cased wire octets with the root
    */
   async findEvidence(
@@ -65,7 +67,11 @@ export class Compiler {
   ): Promise<readonly ListPlaceFound[]> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const done = await this.#run({ kind: 'evidence', job, dataDir, name, categories });
+    const search = this.#lastSearch.then(() =>
+      this.#run({ kind: 'evidence', job, dataDir, name, categories }),
+    );
+    this.#lastSearch = search.catch(() => undefined);
+    const done = await search;
     assert(done.kind === 'found', 'a search ends found or failed');
     return done.places;
   }

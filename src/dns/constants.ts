@@ -18,6 +18,8 @@ export const RCODE_SERVFAIL = 2;
 export const RCODE_NXDOMAIN = 3;
 export const RCODE_NOTIMP = 4;
 export const RCODE_REFUSED = 5;
+/** The substituted name of a DNAME is too long (RFC 6672, section 2.2): the DNAME is the answer. */
+export const RCODE_YXDOMAIN = 6;
 /** Extended: its upper bits travel in the OPT record (RFC 6891, section 9). */
 export const RCODE_BADVERS = 16;
 

@@ -6,6 +6,7 @@
 
 import { lowerCaseOctet, readUint16 } from '../lib/bytes.ts';
 import { HEADER_BYTES, RCODE_FORMERR, RCODE_NOTIMP, TYPE_OPT } from './constants.ts';
+import { RECORDS_MAX } from './response-view.ts';
 
 /** Not a response to this query. */
 export const MATCH_NONE = 0;
@@ -17,8 +18,6 @@ export const MATCH_EXACT = 3;
 export type MatchStatus =
   typeof MATCH_NONE | typeof MATCH_BARE_ERROR | typeof MATCH_EXCEPT_CASE | typeof MATCH_EXACT;
 
-/** More records than this are no answer but an attack on whoever walks them. */
-const RECORDS_MAX = 2000;
 /** Type and class after the question's name. */
 const QUESTION_FIXED_BYTES = 4;
 /** Type, class, TTL and RDLENGTH after a record's name. */

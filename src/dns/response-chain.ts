@@ -20,6 +20,7 @@ import {
   HEADER_BYTES,
   RCODE_NOERROR,
   RCODE_NXDOMAIN,
+  RCODE_YXDOMAIN,
   TYPE_CNAME,
   TYPE_DNAME,
   TYPE_HTTPS,
@@ -49,8 +50,6 @@ import {
   type VerifiedAnswer,
 } from './verified-answer.ts';
 
-/** The substituted name of a DNAME is too long (RFC 6672, section 2.2): the DNAME is the answer. */
-const RCODE_YXDOMAIN = 6;
 /** In RRSIG RDATA "type covered" comes first, in front of 16 more octets and the signer's name. */
 const RRSIG_BYTES_MIN = 19;
 /** Two root names and five numbers. */

@@ -27,7 +27,7 @@ export const RESPONSE_TOO_MANY_TARGETS = 2;
 export const RESPONSE_TOO_LARGE = 3;
 export type ResponseStatus = 0 | 1 | 2 | 3;
 
-/** Records of a message, all sections together. */
+/** Records of a message, all sections together; more are no answer but an attack on whoever walks them. */
 export const RECORDS_MAX = 2000;
 const OPTIONS_MAX = 32;
 /** Each hop of a chain tries every DNAME of the message, so there may be only a few. */

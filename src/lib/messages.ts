@@ -1,6 +1,6 @@
 /**
  * Every sentence that a client may read in a DNS response: the EXTRA-TEXT of Extended DNS Errors
- * (RFC 8914, section 2). They are turned into octets when an image is compiled or a worker starts;
+ * (RFC 8914, section 2). They are turned into octets when the policy image is compiled;
  * the query path copies octets. Texts of mandatory (law) lists never name the category.
  */
 
@@ -16,11 +16,6 @@ export const MESSAGES = {
     deniedByProfile: 'Filtered: on the deny list of the profile',
     deniedBySubscriber: 'Filtered: on the deny list of the household',
     deniedByPlan: 'Filtered: on the deny list of plan {plan}',
-    notAClient: 'Not a client of this resolver',
-    overRate: 'Too many queries from this address',
-    notReady: 'Filter lists are not loaded yet',
-    targetsTooMany: 'Too many aliases in the answer',
-    upstreamUnreachable: 'No upstream resolver answered',
   },
 } as const;
 

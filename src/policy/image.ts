@@ -88,6 +88,9 @@ export const TEXT_OF_PLAN_BYPASS = 1;
 
 export const NOTHING = 0xffffffff;
 
+/** A TTL has 31 bits (RFC 2181, section 8). V8 boxes what has more: 16 octets a query. */
+const TTL_SECONDS_MAX = 0x7fff_ffff;
+
 export interface PolicyImage {
   readonly buffer: SharedArrayBuffer;
   readonly contentId: string;
@@ -123,7 +126,7 @@ export function policyRecordOf(policies: PolicyImage, profile: number): number {
  */
 export function ttlLimitSeconds(policies: PolicyImage, record: number, nowSeconds: number): number {
   const at = record * RECORD_WORDS;
-  const limit = policies.records[at + RECORD_MAX_TTL]!;
+  const limit = Math.min(policies.records[at + RECORD_MAX_TTL]!, TTL_SECONDS_MAX);
   const nextChange = policies.records[at + RECORD_NEXT_CHANGE]!;
   if (nextChange === 0) return limit;
   // A second that has begun is no whole second any more, hence the 1.

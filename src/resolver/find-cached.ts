@@ -12,12 +12,15 @@ import {
   type LookUpStatus,
 } from '../cache/message-cache.ts';
 import { FLAG_CD } from '../dns/constants.ts';
-import { CONTENT_ID_HIGH, CONTENT_ID_LOW } from '../lib/image.ts';
+import { CONTENT_ID_HIGH } from '../lib/image.ts';
 import { collectTargetMask, isTargetBlocked } from './decide-question.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
-/** Points `resolver.cached` at the answer to the view's question, if the cache has one. */
-export function findCached(resolver: Resolver, nowMs: number): LookUpStatus {
+/**
+ * Points `resolver.cached` at the answer to the view's question, if the cache has one.
+ * @param nowSeconds monotonic, whole
+ */
+export function findCached(resolver: Resolver, nowSeconds: number): LookUpStatus {
   const { cache, view } = resolver;
   return lookUp(
     cache,
@@ -27,7 +30,7 @@ export function findCached(resolver: Resolver, nowMs: number): LookUpStatus {
     // Signed: an unsigned hash above 2^31 would become a heap number on the way.
     view.hashes.low[view.hashes.labelCount]! | 0,
     scopeOfView(resolver),
-    Math.floor(nowMs / 1000),
+    nowSeconds,
   );
 }
 
@@ -41,11 +44,9 @@ export function isCachedTargetBlocked(resolver: Resolver, images: InstalledImage
   const { cache, cached, cachedMask } = resolver;
   if (cached.targetCount === 0) return false;
   const { words } = images.blocklist.image;
-  const high = words[CONTENT_ID_HIGH]!;
-  const low = words[CONTENT_ID_LOW]!;
-  if (!readTargetMask(cache, cache.entry, high, low, cachedMask)) {
+  if (!readTargetMask(cache, cache.entry, words, CONTENT_ID_HIGH, cachedMask)) {
     collectTargetMask(resolver, images, cached, cachedMask);
-    writeTargetMask(cache, cache.entry, high, low, cachedMask);
+    writeTargetMask(cache, cache.entry, words, CONTENT_ID_HIGH, cachedMask);
   }
   return isTargetBlocked(resolver, images, cached, cachedMask);
 }

@@ -9,6 +9,7 @@
  * be another one; the parked query keeps only the profile number.
  */
 
+import { assert } from '../lib/assert.ts';
 import { lookUp, LOOKUP_MISS, scopeOf, store, storeFailure } from '../cache/message-cache.ts';
 import {
   EDE_NETWORK_ERROR,
@@ -118,7 +119,7 @@ export function serveStale(
 export function giveUpOldest(resolver: Resolver): void {
   const { pending, view, limit } = resolver;
   const question = pending.oldest;
-  if (question < 0) return;
+  assert(question >= 0, 'whoever waits for an upstream, waits on a question');
   resolver.view = resolver.lateView;
   for (let waiter = takeWaiter(pending, question); waiter >= 0;) {
     count(resolver.counters, COUNT_GIVEN_UP);

@@ -4,9 +4,9 @@
  * packet to somebody else's server anyway.
  */
 
-import { EDE_NONE, FLAG_CD } from '../dns/constants.ts';
+import { FLAG_CD } from '../dns/constants.ts';
 import { ANSWERED_LATER, type PacketBatch } from '../lib/packet-batch.ts';
-import { answerServerFailure, answerOverLimit } from './answer.ts';
+import { answerOverLimit } from './answer.ts';
 import { giveUpOldest } from './finish-forward.ts';
 import {
   addWaiter,
@@ -30,22 +30,26 @@ export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   const { pending, view, seed, group, profile } = resolver;
   count(resolver.counters, COUNT_CACHE_MISSES);
   if (isClientAtLimit(pending, seed, batch, slot)) return answerOverLimit(resolver);
-  if (!hasRoom(pending)) giveUpOldest(resolver);
 
-  const joined = findPending(pending, view, group);
-  const question = joined >= 0 ? joined : openPending(pending, view, group);
-  if (question < 0 || !addWaiter(pending, question, seed, view, batch, slot, profile)) {
-    return answerServerFailure(resolver, EDE_NONE);
+  let question = findPending(pending, view, group);
+  while (!hasRoom(pending, question)) {
+    // The oldest may be the very question, and may have no client whose place would be free now.
+    giveUpOldest(resolver);
+    question = findPending(pending, view, group);
   }
-  count(resolver.counters, joined >= 0 ? COUNT_JOINED : COUNT_FORWARDED);
-  if (joined < 0) ask(resolver, question);
+  const isJoined = question >= 0;
+  if (!isJoined) question = openPending(pending, view, group);
+  addWaiter(pending, question, seed, view, batch, slot, profile);
+  count(resolver.counters, isJoined ? COUNT_JOINED : COUNT_FORWARDED);
+  if (!isJoined) ask(resolver, question);
   return ANSWERED_LATER;
 }
 
 /** Asks for what the cache is about to lose, for nobody in particular. */
 export function prefetch(resolver: Resolver): void {
   const { pending, view, group } = resolver;
-  if (!hasRoom(pending) || findPending(pending, view, group) >= 0) return;
+  const question = findPending(pending, view, group);
+  if (question >= 0 || !hasRoom(pending, question)) return;
   count(resolver.counters, COUNT_PREFETCHED);
   ask(resolver, openPending(pending, view, group));
 }

@@ -9,7 +9,7 @@ export const FORWARD_TIMEOUT = 1;
 export const FORWARD_NETWORK_ERROR = 2;
 /** Upstreams answered, but with nothing that can be used (REFUSED, malformed, forged). */
 export const FORWARD_BAD_RESPONSES = 3;
-/** Too many questions are under way; this one was never sent. */
+/** Too many questions are under way, and this one was the oldest. */
 export const FORWARD_OVERLOADED = 4;
 
 export type ForwardCause =

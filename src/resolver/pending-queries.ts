@@ -13,7 +13,7 @@
  * holds a generation, so that an answer which comes too late meets no later question.
  */
 
-import { copyBytes, lowerCaseOctet, writeUint16 } from '../lib/bytes.ts';
+import { copyBytes, writeUint16 } from '../lib/bytes.ts';
 import { hashWords, type HashSeed } from '../lib/half-siphash.ts';
 import type { PacketBatch } from '../lib/packet-batch.ts';
 import { CLASS_IN, FLAG_CD, HEADER_BYTES } from '../dns/constants.ts';
@@ -139,10 +139,9 @@ export function findPending(pending: PendingQueries, view: QueryView, group: num
   return slot;
 }
 
-/** Takes a free slot for the question of the view; −1 where none is free. */
+/** Takes a free slot for the question of the view; there must be one (`hasRoom`). */
 export function openPending(pending: PendingQueries, view: QueryView, group: number): number {
   const slot = pending.freePending;
-  if (slot === NONE) return NONE;
   pending.freePending = pending.newer[slot]!;
   copyBytes(view.name, 0, pending.names, slot * NAME_BYTES_MAX, view.nameLength);
   pending.nameLengths[slot] = view.nameLength;
@@ -187,9 +186,9 @@ export function closePending(pending: PendingQueries, slot: number): void {
   pending.pendingCount--;
 }
 
-/** True where one more question and one more waiter fit. */
-export function hasRoom(pending: PendingQueries): boolean {
-  return pending.freePending !== NONE && pending.freeWaiter !== NONE;
+/** True where one more client fits, on a question that waits already or, with −1, on a new one. */
+export function hasRoom(pending: PendingQueries, slot: number): boolean {
+  return pending.freeWaiter !== NONE && (slot !== NONE || pending.freePending !== NONE);
 }
 
 /** A positive 31-bit number that names this slot until it is closed. */
@@ -214,10 +213,7 @@ export function isClientAtLimit(
   return pending.waitersOfClient[client]! >= pending.waitersPerClientMax;
 }
 
-/**
- * Parks the client of the view on a question.
- * @returns false where no waiter is free
- */
+/** Parks the client of the view on a question; there must be room (`hasRoom`). */
 export function addWaiter(
   pending: PendingQueries,
   slot: number,
@@ -226,9 +222,8 @@ export function addWaiter(
   batch: PacketBatch,
   batchSlot: number,
   profile: number,
-): boolean {
+): void {
   const waiter = pending.freeWaiter;
-  if (waiter === NONE) return false;
   pending.freeWaiter = pending.nextWaiter[waiter]!;
   const nameAt = view.at + HEADER_BYTES;
   copyBytes(view.bytes, nameAt, pending.waiterQuestions, waiter * NAME_BYTES_MAX, view.nameLength);
@@ -250,7 +245,6 @@ export function addWaiter(
   pending.nextWaiter[waiter] = pending.firstWaiter[slot]!;
   pending.firstWaiter[slot] = waiter;
   pending.waiterCount++;
-  return true;
 }
 
 /** Unhooks the first waiter of a question and returns it, or −1; `releaseWaiter` must follow. */
@@ -356,7 +350,7 @@ function isSameQuestion(
   }
   const at = slot * NAME_BYTES_MAX;
   for (let index = 0; index < view.nameLength; index++) {
-    if (pending.names[at + index] !== lowerCaseOctet(view.name[index]!)) return false;
+    if (pending.names[at + index] !== view.name[index]) return false;
   }
   return true;
 }

@@ -69,7 +69,7 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   const record = firstRecordOf(resolver.local, view.hashes);
   if (record >= 0) return answerLocalRecords(resolver, record);
 
-  const found = findCached(resolver, batch.nowMs);
+  const found = findCached(resolver, Math.floor(batch.nowMs / 1000));
   if (found === LOOKUP_EXPIRING) prefetch(resolver);
   if (found !== LOOKUP_MISS && found !== LOOKUP_STALE) return answerCached(resolver, images);
   return forwardQuery(resolver, batch, slot);
@@ -77,11 +77,12 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
 
 /** Whether the client is known and within its rate; leaves its profile number behind. */
 function admitClient(resolver: Resolver, batch: PacketBatch, slot: number): Admission {
-  const { images } = resolver;
-  const { addresses, nowMs } = batch;
+  const { images, access } = resolver;
+  const { addresses } = batch;
   const at = slot * 4;
   resolver.profile = images === null ? -1 : lookUpAddress(images.subscribers, addresses, at);
-  return admit(resolver.access, addresses, at, nowMs, resolver.profile >= 0);
+  access.nowMs[0] = batch.nowMs;
+  return admit(access, addresses, at, resolver.profile >= 0);
 }
 
 function parseSlot(resolver: Resolver, batch: PacketBatch, slot: number): ParseStatus {

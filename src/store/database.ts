@@ -105,7 +105,9 @@ function refuseEmptied(database: Database.Database, dataDir: string, path: strin
 
 function checkPages(database: Database.Database, path: string): void {
   const result = database.pragma('quick_check(1)', { simple: true });
-  if (result !== 'ok') throw damaged(path, String(result), null);
+  // Several lines, of which the last says what is wrong.
+  const detail = String(result).trim().split('\n').at(-1) ?? '';
+  if (result !== 'ok') throw damaged(path, detail, null);
 }
 
 function damaged(path: string, detail: string, cause: unknown): AppError {

@@ -4,19 +4,10 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  createWriteStream,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-} from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { AppError } from '../lib/errors.ts';
 import { LISTS_FOLDER, syncFolder, toWriteError, writeFileDurably } from './data-folder.ts';
 import { SHA256_PATTERN } from './document.ts';
@@ -69,7 +60,8 @@ export class ListContents {
   }
 
   /**
-   * Streams an upload to disk and checks that it is what its name says.
+   * Streams an upload to disk and checks that it is what its name says. What is refused is read to
+   * its end all the same: the next request on the connection stands behind it.
    * @throws AppError `CONTENT_MISMATCH`, `CONTENT_TOO_LARGE`, `STORE_UNWRITABLE`
    */
   async receive(
@@ -81,22 +73,27 @@ export class ListContents {
     const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
     const hash = createHash('sha256');
     let octets = 0;
-    const meter = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        octets += chunk.length;
-        hash.update(chunk);
-        done(octets > bytesMax ? tooLarge(bytesMax) : null, chunk);
-      },
-    });
     try {
-      await pipeline(stream, meter, createWriteStream(temporary, { mode: 0o600 }));
-      const actual = hash.digest('hex');
-      if (actual !== sha256) throw mismatch(sha256, actual, octets);
-      syncFile(temporary);
+      const file = await open(temporary, 'wx', 0o600);
+      try {
+        for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+          const part = chunk as Uint8Array;
+          octets += part.length;
+          if (octets > bytesMax) throw tooLarge(bytesMax);
+          hash.update(part);
+          await file.appendFile(part);
+        }
+        const actual = hash.digest('hex');
+        if (actual !== sha256) throw mismatch(sha256, actual, octets);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
       await rename(temporary, target);
       syncFolder(this.#folder);
       return { sha256, octets };
     } catch (error) {
+      stream.resume();
       throw toWriteError(error, target);
     } finally {
       await rm(temporary, { force: true });
@@ -115,15 +112,6 @@ export class ListContents {
       removed++;
     }
     return removed;
-  }
-}
-
-function syncFile(path: string): void {
-  const handle = openSync(path, 'r+');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 

@@ -81,7 +81,7 @@ export async function planChanges(
     yielding: new Set(),
   };
   checkPlanCategories(document.plans ?? [], stock, planned.categories, faults);
-  await planSubscribers(db, document, stock, planned, faults);
+  await planSubscribers(db, document, stock, planned, isPruning, faults);
   if (isPruning) await planPruning(db, document, stock, planned, faults);
   checkCategoryCount(stock, planned, faults);
   return planned;
@@ -192,6 +192,7 @@ async function planSubscribers(
   document: ReadDocument,
   stock: Stock,
   planned: PlannedChanges,
+  isPruning: boolean,
   faults: string[],
 ): Promise<void> {
   const placed = document.subscribers ?? [];
@@ -211,7 +212,8 @@ async function planSubscribers(
     const ids = batch.map(({ record }) => record.id);
     const changes = upserts('subscriber', batch, await readSubscribers(db, ids));
     for (const change of changes) planned.subscribers.push(change);
-    await findTakenAddresses(db, changes, named, yielded, faults);
+    // Pruning removes all whom the document does not name, so nobody has to give anything up.
+    if (!isPruning) await findTakenAddresses(db, changes, named, yielded, faults);
     await breathe();
   }
   for (const [id, { record }] of await readSubscribers(db, [...yielded.keys()])) {

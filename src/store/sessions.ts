@@ -70,7 +70,7 @@ export async function writeSessions(
   return resolveAddresses(tx, touched, nowSeconds);
 }
 
-/** Removes what has ended; says where those prefixes lead now. */
+/** Removes a batch of what has ended; says where those prefixes lead now. */
 export async function expireSessions(
   tx: Db,
   nowSeconds: number,

@@ -337,9 +337,17 @@ export class Store {
     return this.#changeSessions((tx) => writeSessions(tx, changes, this.#nowSeconds()));
   }
 
-  /** Ends sessions whose time is over, a batch of them; called every few seconds. */
-  async expireSessions(): Promise<readonly AddressChange[]> {
-    return this.#changeSessions((tx) => expireSessions(tx, this.#nowSeconds()));
+  /**
+   * Ends all sessions whose time is over; called every few seconds. Yields where the prefixes of one
+   * saved batch lead now.
+   */
+  async *expireSessions(): AsyncGenerator<readonly AddressChange[]> {
+    for (;;) {
+      const changes = await this.#changeSessions((tx) => expireSessions(tx, this.#nowSeconds()));
+      if (changes.length === 0) return;
+      yield changes;
+      await breathe();
+    }
   }
 
   sessionPage(options: SessionPageOptions): Promise<Session[]> {

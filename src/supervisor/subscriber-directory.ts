@@ -72,11 +72,8 @@ export class SubscriberDirectory {
   async refresh(seed: HashSeed, policies: PolicyImage, fingerprint: string): Promise<boolean> {
     const isSameSeed = seed[0] === this.#seed[0] && seed[1] === this.#seed[1];
     if (isSameSeed && fingerprint === this.#fingerprint) return false;
-    const previous = this.#writer;
     this.#policies = policies;
-    this.#writer = await this.#fill(seed);
-    this.#previous = previous;
-    this.#seed = seed;
+    await this.#fill(seed);
     this.#fingerprint = fingerprint;
     return true;
   }
@@ -114,7 +111,8 @@ export class SubscriberDirectory {
     return isWaiting;
   }
 
-  async #fill(seed: HashSeed): Promise<SubscriberWriter> {
+  /** Fills a new table and puts it in the place of the old one. */
+  async #fill(seed: HashSeed): Promise<void> {
     let isShared = false;
     const writer: SubscriberWriter = new SubscriberWriter(seed, {
       expectedEntries: await this.#source.count(),
@@ -134,8 +132,11 @@ export class SubscriberDirectory {
     } finally {
       this.#arrived = null;
     }
+    // In the turn in which the last change was taken over: one that came between would be lost.
     isShared = true;
-    return writer;
+    this.#previous = this.#writer;
+    this.#writer = writer;
+    this.#seed = seed;
   }
 
   #insertPage(writer: SubscriberWriter, page: AddressPage): void {

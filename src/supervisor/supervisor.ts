@@ -161,13 +161,14 @@ export class Supervisor implements ControlPlane {
     const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
     const restartKeys = findRestartKeys(this.#config, config);
-    if (restartKeys.length > 0) {
-      log.warn({ keys: restartKeys }, 'these changes of the configuration wait for a restart');
-    }
     const { zones, records, upstreams, access, stopDeadlineMs, log: logging } = config;
     const followed = { zones, records, upstreams, access, stopDeadlineMs, log: logging };
     this.#config = { ...this.#config, ...followed };
     onReload?.(this.#config);
+    // After the log level has followed.
+    if (restartKeys.length > 0) {
+      log.warn({ keys: restartKeys }, 'these changes of the configuration wait for a restart');
+    }
     await this.#pool.configure();
     const result = await this.publish();
     log.info({ revision: result.revision }, 'reloaded');
@@ -278,7 +279,10 @@ export class Supervisor implements ControlPlane {
 
   async #expireSessions(): Promise<void> {
     try {
-      this.#directory.change(await this.store.expireSessions());
+      for await (const changes of this.store.expireSessions()) {
+        this.#directory.change(changes);
+        if (this.#isStopping) return;
+      }
     } catch (error) {
       this.#options.log.error({}, `ending sessions: ${messageOf(error)}`);
     }

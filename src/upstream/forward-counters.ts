@@ -21,7 +21,7 @@ export interface ForwardCounters {
   caseMismatches: number;
   /** Questions that ended without a response. */
   failures: number;
-  /** Questions not sent because too many were under way. */
+  /** Questions given up, the oldest first, because too many were under way. */
   overloads: number;
   /** Exceptions in handling a packet. */
   faults: number;

@@ -30,6 +30,7 @@ import {
   RCODE_NOTIMP,
   RCODE_NXDOMAIN,
   RCODE_SERVFAIL,
+  RCODE_YXDOMAIN,
 } from '../dns/constants.ts';
 import type { ResponseOutline } from '../dns/match-response.ts';
 import {
@@ -55,8 +56,6 @@ import { chooseProbe, chooseUpstream } from './selection.ts';
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts';
 import type { UpstreamResolver } from './upstream-resolver.ts';
 
-/** A name that a DNAME made too long is an answer too (RFC 6672, section 2.2). */
-const RCODE_YXDOMAIN = 6;
 const STRAYS_MAX = 20;
 /** Losses on one upstream after which it is not tried again for this question. */
 const LOSSES_MAX = 2;
@@ -82,8 +81,9 @@ interface PlannedAttempt {
 }
 
 export class ForwardedQuestion implements AttemptListener, TimerOwner {
+  /** The resolver's number for this question. */
+  readonly pending: number;
   readonly #context: QuestionContext;
-  readonly #pending: number;
   readonly #question: ForwardQuestion;
   readonly #upstreams: readonly UpstreamResolver[];
   readonly #timer = new WheelTimer(this);
@@ -108,7 +108,7 @@ export class ForwardedQuestion implements AttemptListener, TimerOwner {
     context: QuestionContext,
   ) {
     this.#context = context;
-    this.#pending = pending;
+    this.pending = pending;
     this.#question = question;
     this.#upstreams = upstreams;
     this.#attemptsLeft = context.attemptsMax;
@@ -143,7 +143,7 @@ export class ForwardedQuestion implements AttemptListener, TimerOwner {
     }
     if (!this.#isSlowTold && nowMs >= this.#startMs + slowMs) {
       this.#isSlowTold = true;
-      result.onSlow(this.#pending);
+      result.onSlow(this.pending);
     }
     for (const attempt of [...this.#attempts]) {
       if (attempt.state === ATTEMPT_WAITING && nowMs >= attempt.timeoutAtMs) {
@@ -334,13 +334,13 @@ export class ForwardedQuestion implements AttemptListener, TimerOwner {
     if (this.#servfail !== null) {
       this.#finish();
       this.#restoreName(this.#servfail);
-      this.#context.result.onResponse(this.#pending, this.#servfail, this.#servfail.length, false);
+      this.#context.result.onResponse(this.pending, this.#servfail, this.#servfail.length, false);
       return;
     }
     const cause = this.#causeOfFailure();
     this.#finish();
     this.#context.counters.failures++;
-    this.#context.result.onFailure(this.#pending, cause);
+    this.#context.result.onFailure(this.pending, cause);
   }
 
   #causeOfFailure(): ForwardCause {
@@ -359,7 +359,7 @@ export class ForwardedQuestion implements AttemptListener, TimerOwner {
     this.#finish();
     this.#restoreName(bytes);
     const isAuthentic = answering.isTrusted && (readUint16(bytes, 2) & FLAG_AD) !== 0;
-    this.#context.result.onResponse(this.#pending, bytes, bytes.length, isAuthentic);
+    this.#context.result.onResponse(this.pending, bytes, bytes.length, isAuthentic);
   }
 
   /** The 0x20 case is between us and the upstream; records that point to the question follow suit. */

@@ -42,7 +42,7 @@ export interface ForwarderOptions {
   readonly slowMs?: number;
   /** Queries for one question, all causes together; default 4. */
   readonly attemptsMax?: number;
-  /** Questions under way; default 10,000. */
+  /** Questions under way, past which the oldest is given up; default 10,000. */
   readonly pendingMax?: number;
   /** Told of exceptions in handling a packet; they are counted in any case. */
   readonly onFault?: (error: unknown) => void;
@@ -111,10 +111,8 @@ export class UpstreamForwarder implements Forwarder {
     const upstreams = this.#groups[question.group];
     this.#counters.questions++;
     if (this.#isClosed || upstreams === undefined) this.#failLater(pending, FORWARD_NETWORK_ERROR);
-    else if (this.#underWay.size >= this.#pendingMax) {
-      this.#counters.overloads++;
-      this.#failLater(pending, FORWARD_OVERLOADED);
-    } else {
+    else {
+      if (this.#underWay.size >= this.#pendingMax) this.#giveUpOldest();
       const underWay = new ForwardedQuestion(pending, question, upstreams, this.#context);
       this.#underWay.add(underWay);
       underWay.start();
@@ -136,6 +134,16 @@ export class UpstreamForwarder implements Forwarder {
     this.#underWay.clear();
     for (const upstream of this.#groups.flat()) upstream.close();
     this.#wheel.close();
+  }
+
+  /** The longest wait ends, as the resolver does it when it is full itself: the newest has hope. */
+  #giveUpOldest(): void {
+    const [oldest] = this.#underWay;
+    if (oldest === undefined) return;
+    this.#counters.overloads++;
+    this.#underWay.delete(oldest);
+    oldest.abandon();
+    this.#failLater(oldest.pending, FORWARD_OVERLOADED);
   }
 
   #onFault(error: unknown): void {

@@ -128,6 +128,12 @@ describe('answers', () => {
       'DOCUMENT_INVALID',
     ]);
     expect((await ask('GET', `${PLANS}/none`)).json()).toMatchObject({ code: 'RESOURCE_UNKNOWN' });
+    expect((await ask('GET', `${PLANS}/%E0%A4%A`)).json()).toMatchObject({ code: 'BAD_URL' });
+    const other = await ask('PUT', `${PLANS}/kids`, { id: 'teens' });
+    expect([other.statusCode, other.json<{ code: string }>().code]).toEqual([
+      400,
+      'REQUEST_INVALID',
+    ]);
     expect((await ask('GET', '/api/v1/none')).json()).toMatchObject({ code: 'ROUTE_UNKNOWN' });
   });
 
@@ -216,6 +222,7 @@ describe('the routes', () => {
     expect((await ask('GET', url)).statusCode).toBe(404);
     const cut = await ask('PUT', url, content.subarray(0, 5), { headers });
     expect(cut.json()).toMatchObject({ code: 'CONTENT_MISMATCH' });
+    expect((await ask('PUT', url)).json()).toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect((await ask('PUT', url, content, { headers })).json()).toEqual({ sha256, octets: 26 });
     expect((await ask('GET', url)).rawPayload).toEqual(content);
     const document = { lists: [{ id: 'a', category: 'news', contentSha256: sha256 }] };

@@ -266,16 +266,22 @@ describe('a stored answer', () => {
     });
     put(cache, name, answer);
     const mask = new Uint32Array(8);
-    expect(readTargetMask(cache, cache.entry, 1, 2, mask)).toBe(false);
-    writeTargetMask(cache, cache.entry, 1, 2, Uint32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+    expect(readTargetMask(cache, cache.entry, Uint32Array.of(1, 2), 0, mask)).toBe(false);
+    writeTargetMask(
+      cache,
+      cache.entry,
+      Uint32Array.of(1, 2),
+      0,
+      Uint32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    );
     look(cache, name);
-    expect(readTargetMask(cache, cache.entry, 1, 3, mask)).toBe(false);
-    expect(readTargetMask(cache, cache.entry, 1, 2, mask)).toBe(true);
+    expect(readTargetMask(cache, cache.entry, Uint32Array.of(1, 3), 0, mask)).toBe(false);
+    expect(readTargetMask(cache, cache.entry, Uint32Array.of(1, 2), 0, mask)).toBe(true);
     expect([...mask]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(ttlsOut()).toHaveLength(2);
     // The new answer may lead elsewhere, though it takes the old one's place in memory.
     put(cache, name, answer);
-    expect(readTargetMask(cache, cache.entry, 1, 2, mask)).toBe(false);
+    expect(readTargetMask(cache, cache.entry, Uint32Array.of(1, 2), 0, mask)).toBe(false);
   });
 });
 

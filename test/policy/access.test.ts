@@ -100,7 +100,8 @@ describe('the rate of a client', () => {
     const address = Uint32Array.from(parseIpAddress('10.0.0.0')!);
     for (let host = 0; host < 50_000; host++) {
       address[3] = 0x0a000000 + host;
-      expect(admit(access, address, 0, host, false)).toBe(ADMIT_OK);
+      access.nowMs[0] = host;
+      expect(admit(access, address, 0, false)).toBe(ADMIT_OK);
       if (host % 1000 === 0) expect(ask(access, '192.0.2.1', host)).toBe(ADMIT_OK);
     }
   });
@@ -150,7 +151,8 @@ function optionsOf({ prefixes = PREFIXES, ...others }: Overrides): AccessOptions
 
 function ask(access: Access, address: string, nowMs = 0, isKnownSubscriber = false): number {
   const words = Uint32Array.from([7, ...parseIpAddress(address)!]);
-  return admit(access, words, 1, nowMs, isKnownSubscriber);
+  access.nowMs[0] = nowMs;
+  return admit(access, words, 1, isKnownSubscriber);
 }
 
 function countOf(

@@ -94,7 +94,7 @@ describe('the TTL limit', () => {
     const both = compile({ plans: [aPlan({ nextChangeSecond: 1000, maxTtlSeconds: 60 })] });
     expect([900, 990].map((now) => ttlLimitSeconds(both, 0, now))).toEqual([60, 9]);
     expect(ttlLimitSeconds(compile({ plans: [aPlan({ maxTtlSeconds: 60 })] }), 0, 5)).toBe(60);
-    expect(ttlLimitSeconds(compile({}), 0, 5)).toBe(0xffffffff);
+    expect(ttlLimitSeconds(compile({}), 0, 5)).toBe(0x7fffffff);
   });
 });
 

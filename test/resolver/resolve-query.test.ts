@@ -520,6 +520,34 @@ describe('limits', () => {
     expect(harness.takeLate()[0]).toMatchObject({ port: 1005, response: { rcode: 'NOERROR' } });
   });
 
+  it('who joins a question that waits already takes nobody’s place', () => {
+    const harness = new ResolverHarness({ pendingMax: 2 });
+    harness.park(aQuery().name('a.example').build());
+    harness.park(aQuery().name('b.example').build());
+    expect(harness.resolve(aQuery().name('b.example').build())).toBe(0);
+    expect(harness.takeLate()).toEqual([]);
+    expect(harness.forwarded).toHaveLength(2);
+  });
+
+  it('a question that nobody waits for any more makes no room for a client: the next oldest goes too', () => {
+    const harness = new ResolverHarness({ pendingMax: 2 });
+    const stale = aQuery().name('stale.example').build();
+    harness.upstreamAnswers(harness.park(stale), addressResponse('stale.example'));
+    harness.passSeconds(400);
+    harness.upstreamIsSlow(harness.park(stale));
+    harness.park(aQuery().name('many.example').build());
+    for (let count = 1; count < 4; count++) {
+      harness.resolve(aQuery().name('many.example').build());
+    }
+    harness.takeLate();
+    const newest = harness.park(aQuery().name('new.example').build(), { port: 1 });
+    expect(harness.takeLate().map(({ response }) => response.rcode)).toEqual(
+      Array.from({ length: 4 }, () => 'SERVFAIL'),
+    );
+    harness.upstreamAnswers(newest, addressResponse('new.example'));
+    expect(harness.takeLate()).toMatchObject([{ port: 1, response: { rcode: 'NOERROR' } }]);
+  });
+
   it('one client may have only so many queries waiting; blocks and hits it still gets', () => {
     const harness = new ResolverHarness({ ...ADULT, waitersPerClientMax: 2 });
     const first = harness.park(aQuery().name('a.example').build());

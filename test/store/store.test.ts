@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
 import { NO_PLAN, readCompileInputFrom } from '../../src/store/compile-input.ts';
+import type { AddressChange } from '../../src/store/sessions.ts';
 import { hashSecret } from '../../src/store/tokens.ts';
 import { aContent, ACTOR, aDataFolder, aDocument, aStore } from './support.ts';
 
@@ -260,6 +261,23 @@ describe('applying a document', () => {
     expect([...(await store.categories()).keys()]).toEqual(['adult', 'court']);
   });
 
+  test('prune frees the addresses of whom it removes, the seeded catch-all included', async () => {
+    const store = await aStore();
+    const home = { id: 'home', plan: 'family', addresses: ['10.0.0.0/8', '192.168.0.0/16'] };
+    await store.seed(() => ({ plans: [{ id: 'family' }], subscribers: [home] }));
+    const old = { id: 'old', plan: 'family', addresses: ['192.0.2.7'] };
+    await store.applyDocument({ subscribers: [old] }, ACTOR);
+    const document = {
+      plans: [{ id: 'kids' }],
+      subscribers: [{ id: 'new', plan: 'kids', addresses: ['192.168.0.0/16', '192.0.2.7'] }],
+    };
+    const { counts } = await store.applyDocument(document, ACTOR, { isPruning: true });
+    expect(counts.subscriber).toEqual({ create: 1, update: 0, delete: 2 });
+    const left = await store.subscriberPage({ after: '', limit: 10, plan: null });
+    expect(left.map(({ record }) => record.id)).toEqual(['new']);
+    expect([...(await store.plans()).keys()]).toEqual(['kids']);
+  });
+
   test('numbers of subscribers and bits of categories are never given out twice', async () => {
     const store = await aStore();
     await store.applyDocument(aDocument(store), ACTOR);
@@ -487,9 +505,28 @@ describe('what a compile reads', () => {
     expect(entries).toContainEqual([0xc0000207, 128, one?.number]);
     expect(entries.at(-1)).toEqual([0xc0000207, 128, two?.number]);
     nowMs += 61_000;
-    expect((await store.expireSessions())[0]?.profile).toBe(one?.number);
+    const ended: AddressChange[] = [];
+    for await (const changes of store.expireSessions()) ended.push(...changes);
+    expect(ended.map(({ profile }) => profile)).toEqual([one?.number]);
     expect(await store.sessionPage({ after: '', limit: 10 })).toEqual([]);
     expect(store.revision).toBe(1);
+  });
+
+  test('all sessions whose time is over end at once, however many they are', async () => {
+    let nowMs = 1_000_000;
+    const store = await aStore(undefined, { monotonicMs: () => nowMs, wallMs: () => nowMs });
+    await store.applyDocument(aDocument(store), ACTOR);
+    const upsert = Array.from({ length: 6_000 }, (_, index) => ({
+      address: `2001:db8:1::${index.toString(16)}`,
+      subscriber: 'home-2',
+      expiresAt: 1_060,
+    }));
+    await store.putSessions({ upsert, remove: [] });
+    nowMs += 61_000;
+    let ended = 0;
+    for await (const changes of store.expireSessions()) ended += changes.length;
+    expect(ended).toBe(6_000);
+    expect((await store.counts()).sessions).toBe(0);
   });
 
   test('sessions of unknown subscribers or on bad addresses change nothing', async () => {

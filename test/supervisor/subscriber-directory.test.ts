@@ -127,6 +127,22 @@ describe('the subscriber directory', () => {
     expect(profileOf('192.0.2.9')).toBe(2);
   });
 
+  it('loses no session that arrives when the table is just filled, whichever turn it takes', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const { directory, seen, profileOf } = aDirectory([['192.0.2.0/24', 1]]);
+      let later = Promise.resolve();
+      seen.betweenPages = () => {
+        for (let turn = 0; turn < turns; turn++) later = later.then(() => undefined);
+        later = later.then(() => {
+          directory.change([change('192.0.2.9/32', 2)]);
+        });
+      };
+      await directory.refresh(SEED, policiesOf(3), 'a');
+      await later;
+      expect([turns, profileOf('192.0.2.9')]).toEqual([turns, 2]);
+    }
+  });
+
   it('holds a session back until the image knows its subscriber', async () => {
     const { directory, profileOf } = aDirectory([['192.0.2.0/24', 1]]);
     await directory.refresh(SEED, policiesOf(3), 'a');

@@ -5,7 +5,7 @@
  */
 
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { AppError } from '../../lib/errors.ts';
 import { SHA256_PATTERN } from '../../store/document.ts';
@@ -37,7 +37,9 @@ export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlan
       },
       config: { access: 'editor' },
     },
-    async (request) => contents.receive(request.params.sha256, request.body as Readable),
+    // A request without a body has no stream.
+    async ({ params, body }) =>
+      contents.receive(params.sha256, body instanceof Readable ? body : Readable.from([])),
   );
   app.get(
     PATH,

@@ -7,7 +7,7 @@
  */
 
 import type { ListLine } from './lines.ts';
-import { findOctet, forEachLine, reject, skipSpace, startsWith } from './lines.ts';
+import { findOctet, forEachLine, isSpace, reject, skipSpace, startsWith } from './lines.ts';
 import type { ListSink } from './list-format.ts';
 import { COVER_BOTH } from './list-format.ts';
 import { emitEntry, emitException } from './list-name.ts';
@@ -83,10 +83,6 @@ function parseNames(
 function wildcardLength(content: Uint8Array, at: number): number {
   if (content[at] === DOT) return 1;
   return content[at] === ASTERISK && content[at + 1] === DOT ? 2 : 0;
-}
-
-function isSpace(octet: number): boolean {
-  return octet === 0x20 || octet === 0x09;
 }
 
 function isSpaceBefore(content: Uint8Array, at: number): boolean {

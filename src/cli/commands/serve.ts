@@ -145,6 +145,8 @@ async function stop({ api, supervisor, store }: Running, log: Logger): Promise<v
   const apiClosed = api.close();
   await supervisor.stop();
   await Promise.race([apiClosed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+  // A client may keep a connection whose request ended during the stop; it must not keep us.
+  api.server.closeAllConnections();
   await store.close();
   log.info('stopped');
 }
