@@ -85,6 +85,8 @@ export function writeName(text: string, out: Uint8Array): number {
   let at = 1;
   for (let index = 0; index < text.length; index++) {
     let octet = text.charCodeAt(index);
+    // A character beyond ASCII is no octet: `\DDD` is one, and people's scripts go into A-labels.
+    let octetMax = 0x7f;
     if (octet === DOT) {
       const labelLength = at - labelAt - 1;
       if (labelLength === 0) return 0;
@@ -98,12 +100,13 @@ export function writeName(text: string, out: Uint8Array): number {
     }
     if (octet === BACKSLASH) {
       const decimal = /^\d{3}/.exec(text.slice(index + 1, index + 4));
-      if (decimal !== null) octet = Number(decimal[0]);
-      else octet = text.charCodeAt(index + 1);
+      octet = decimal === null ? text.charCodeAt(index + 1) : Number(decimal[0]);
+      if (decimal !== null) octetMax = 0xff;
       index += decimal === null ? 1 : 3;
     }
     // NaN (a lone backslash at the end) fails this comparison too.
-    if (!(octet <= 0xff) || at - labelAt > LABEL_BYTES_MAX || at >= NAME_BYTES_MAX - 1) return 0;
+    if (!(octet <= octetMax) || at - labelAt > LABEL_BYTES_MAX || at >= NAME_BYTES_MAX - 1)
+      return 0;
     out[at++] = octet;
   }
   if (at - labelAt === 1) return 0;
@@ -123,13 +126,16 @@ export function nameToText(name: Uint8Array, at = 0): string {
   return text;
 }
 
-/** True where two valid names are equal but for ASCII case. */
+/**
+ * True where two valid names are equal but for ASCII case. Equal octets have equal length octets among
+ * them, so the length of one name is enough: where the other is shorter, its root differs.
+ */
 export function namesEqual(a: Uint8Array, aAt: number, b: Uint8Array, bAt: number): boolean {
-  for (let index = 0; ; index++) {
-    const octet = lowerCaseOctet(a[aAt + index]!);
-    if (octet !== lowerCaseOctet(b[bAt + index]!)) return false;
-    if (octet === 0 && nameLength(a, aAt) === index + 1) return true;
+  const length = nameLength(a, aAt);
+  for (let index = 0; index < length; index++) {
+    if (lowerCaseOctet(a[aAt + index]!) !== lowerCaseOctet(b[bAt + index]!)) return false;
   }
+  return true;
 }
 
 function escapeOctet(octet: number): string {

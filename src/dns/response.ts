@@ -6,7 +6,7 @@
  *     at          at+12                             questionEnd
  *
  * Every writer takes the offset at which it writes and returns the offset after what it wrote.
- * Owner names are the pointer 0xC00C, the question's name.
+ * Owner names are pointers, nearly always to the question's name.
  */
 
 import { copyBytes, writeUint16, writeUint32 } from '../lib/bytes.ts';
@@ -27,7 +27,8 @@ import {
 } from './constants.ts';
 import type { QueryView } from './query-view.ts';
 
-const QNAME_POINTER = 0xc00c;
+/** The compression pointer to the question's name. */
+export const QNAME_POINTER = 0xc00c;
 const OPCODE_BITS = 0x7800;
 const OPT_BYTES = 11;
 const OPT_FLAG_DO = 0x8000;
@@ -87,10 +88,18 @@ export function writeEmptyResponse(view: QueryView, flags: number): number {
 export function writeNegativeResponse(view: QueryView, flags: number, ttl: number): number {
   writeResponseHeader(view, flags, 0, 1);
   const { bytes } = view;
-  const rdataAt = writeRecordHead(bytes, view.questionEnd, TYPE_SOA, ttl, SOA_RDATA.length + 4);
+  const rdataLength = SOA_RDATA.length + 4;
+  const rdataAt = writeRecordHead(
+    bytes,
+    view.questionEnd,
+    QNAME_POINTER,
+    TYPE_SOA,
+    ttl,
+    rdataLength,
+  );
   copyBytes(SOA_RDATA, 0, bytes, rdataAt, SOA_RDATA.length);
   writeUint32(bytes, rdataAt + SOA_RDATA.length, ttl);
-  return rdataAt + SOA_RDATA.length + 4;
+  return rdataAt + rdataLength;
 }
 
 /** One record of the asked name with this RDATA as the whole answer. */
@@ -104,20 +113,33 @@ export function writeSingleResponse(
   rdataLength: number,
 ): number {
   writeResponseHeader(view, flags, 1, 0);
-  return appendRecord(view, view.questionEnd, type, ttl, rdata, rdataFrom, rdataLength);
+  return appendRecord(
+    view,
+    view.questionEnd,
+    QNAME_POINTER,
+    type,
+    ttl,
+    rdata,
+    rdataFrom,
+    rdataLength,
+  );
 }
 
-/** One more record of the asked name; the caller counts it in the header. */
+/**
+ * One more record; the caller counts it in the header.
+ * @param owner a compression pointer
+ */
 export function appendRecord(
   view: QueryView,
   at: number,
+  owner: number,
   type: number,
   ttl: number,
   rdata: Uint8Array,
   rdataFrom: number,
   rdataLength: number,
 ): number {
-  const rdataAt = writeRecordHead(view.bytes, at, type, ttl, rdataLength);
+  const rdataAt = writeRecordHead(view.bytes, at, owner, type, ttl, rdataLength);
   copyBytes(rdata, rdataFrom, view.bytes, rdataAt, rdataLength);
   return rdataAt + rdataLength;
 }
@@ -202,11 +224,12 @@ export function responseLimit(view: QueryView, isStream: boolean, slotBytes: num
 function writeRecordHead(
   bytes: Uint8Array,
   at: number,
+  owner: number,
   type: number,
   ttl: number,
   rdataLength: number,
 ): number {
-  writeUint16(bytes, at, QNAME_POINTER);
+  writeUint16(bytes, at, owner);
   writeUint16(bytes, at + 2, type);
   writeUint16(bytes, at + 4, CLASS_IN);
   writeUint32(bytes, at + 6, ttl);

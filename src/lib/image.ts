@@ -93,6 +93,8 @@ export function sectionBytes(image: Image, section: number): Uint8Array {
   return new Uint8Array(image.buffer, sectionAt(image, section), sectionLength(image, section));
 }
 
+/** Word of the header at which the seed id begins. */
+export const SEED_ID_AT = 6;
 /** Words of the header that hold the content id. */
 export const CONTENT_ID_HIGH = 4;
 export const CONTENT_ID_LOW = 5;

@@ -24,6 +24,7 @@ import {
   RCODE_SERVFAIL,
   TYPE_A,
   TYPE_AAAA,
+  TYPE_CNAME,
 } from '../dns/constants.ts';
 import {
   PARSE_BADVERS,
@@ -36,6 +37,7 @@ import {
   appendRecord,
   dropQuestion,
   finishResponse,
+  QNAME_POINTER,
   setNotes,
   writeAnyResponse,
   writeEmptyResponse,
@@ -94,6 +96,8 @@ import type { InstalledImages, Resolver } from './resolver.ts';
 const BLOCKED_TTL_SECONDS = 10;
 /** Answers that we make for special names and ANY. */
 const LOCAL_TTL_SECONDS = 3600;
+/** CNAMEs of local records followed for one answer; two that point at each other end here. */
+const LOCAL_HOPS_MAX = 8;
 const LOCALHOST_IPV4 = new Uint8Array([127, 0, 0, 1]);
 const LOCALHOST_IPV6 = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 
@@ -191,20 +195,34 @@ export function answerAny(resolver: Resolver): number {
   return finish(resolver, writeAnyResponse(resolver.view, ttl));
 }
 
-/** The configured records of the asked name, or NODATA where it has none of the asked type. */
+/**
+ * The configured records of the asked name, or NODATA where it has none of the asked type. A CNAME
+ * is followed as long as its target is configured here too.
+ */
 export function answerLocalRecords(resolver: Resolver, first: number): number {
   const { view, local, ttlLimit } = resolver;
   begin(resolver, COUNT_LOCAL);
-  const end = local.endOf[first]!;
   let answerCount = 0;
   let at = view.questionEnd;
-  let index = nextRecord(local, first, end, view.qtype);
-  while (index >= 0) {
-    const { type, ttlSeconds, rdata } = local.records[index]!;
-    if (at - view.at + 12 + rdata.length > resolver.limit) return finishTruncated(resolver);
-    at = appendRecord(view, at, type, Math.min(ttlSeconds, ttlLimit), rdata, 0, rdata.length);
-    answerCount++;
-    index = nextRecord(local, index + 1, end, view.qtype);
+  let owner = QNAME_POINTER;
+  for (let name = first, hops = 0; name >= 0 && hops < LOCAL_HOPS_MAX; hops++) {
+    const end = local.endOf[name]!;
+    const nameOwner = owner;
+    let target = -1;
+    let index = nextRecord(local, name, end, view.qtype);
+    while (index >= 0) {
+      const { type, ttlSeconds, rdata } = local.records[index]!;
+      if (at - view.at + 12 + rdata.length > resolver.limit) return finishTruncated(resolver);
+      if (type === TYPE_CNAME && view.qtype !== TYPE_CNAME) {
+        target = local.targetOf[index]!;
+        owner = 0xc000 | (at - view.at + 12);
+      }
+      const ttl = Math.min(ttlSeconds, ttlLimit);
+      at = appendRecord(view, at, nameOwner, type, ttl, rdata, 0, rdata.length);
+      answerCount++;
+      index = nextRecord(local, index + 1, end, view.qtype);
+    }
+    name = target;
   }
   if (answerCount === 0) {
     const ttl = Math.min(LOCAL_TTL_SECONDS, ttlLimit);

@@ -124,7 +124,8 @@ export function giveUpOldest(resolver: Resolver): void {
   for (let waiter = takeWaiter(pending, question); waiter >= 0;) {
     count(resolver.counters, COUNT_GIVEN_UP);
     restore(resolver, question, waiter);
-    sendAndRelease(resolver, waiter, answerServerFailure(resolver, EDE_NONE));
+    send(resolver, waiter, answerServerFailure(resolver, EDE_NONE));
+    releaseWaiter(pending, waiter);
     waiter = takeWaiter(pending, question);
   }
   closePending(pending, question);
@@ -198,8 +199,12 @@ function answerWaiters(
   for (let waiter = takeWaiter(pending, question); waiter >= 0;) {
     count(resolver.counters, COUNT_ANSWERED_LATE);
     if (answer.isStale) count(resolver.counters, COUNT_CACHE_STALE);
-    restore(resolver, question, waiter);
-    sendAndRelease(resolver, waiter, answerParked(resolver, answer, failureEde, nowSeconds));
+    try {
+      restore(resolver, question, waiter);
+      send(resolver, waiter, answerParked(resolver, answer, failureEde, nowSeconds));
+    } finally {
+      releaseWaiter(pending, waiter);
+    }
     waiter = takeWaiter(pending, question);
   }
 }
@@ -231,7 +236,7 @@ function restore(resolver: Resolver, question: number, waiter: number): void {
   resolver.limit = responseLimit(view, isStreamWaiter(pending, waiter), lateBytes.length);
 }
 
-function sendAndRelease(resolver: Resolver, waiter: number, length: number): void {
+function send(resolver: Resolver, waiter: number, length: number): void {
   const { pending } = resolver;
   resolver.sendLate(
     pending.waiterTransports[waiter]!,
@@ -242,5 +247,4 @@ function sendAndRelease(resolver: Resolver, waiter: number, length: number): voi
     resolver.lateBytes,
     length,
   );
-  releaseWaiter(pending, waiter);
 }

@@ -39,6 +39,7 @@ export interface LocalRecordData {
   readonly name: Uint8Array;
   readonly type: number;
   readonly ttlSeconds: number;
+  /** Names in it lower-cased and uncompressed. */
   readonly rdata: Uint8Array;
 }
 
@@ -50,6 +51,8 @@ export interface LocalNames {
   readonly records: readonly LocalRecordData[];
   /** For each record the index of the first record of the next name. */
   readonly endOf: Int32Array;
+  /** For each CNAME the index of the first record of its target, or −1 where that is not ours. */
+  readonly targetOf: Int32Array;
 }
 
 export function createLocalNames(
@@ -75,6 +78,9 @@ export function createLocalNames(
     names: compileNameTable(entries, seed),
     records: sorted,
     endOf,
+    targetOf: Int32Array.from(sorted, ({ type, rdata }) =>
+      type === TYPE_CNAME ? sorted.findIndex(({ name }) => nameKey(name) === nameKey(rdata)) : -1,
+    ),
   };
 }
 

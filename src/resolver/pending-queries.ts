@@ -15,6 +15,7 @@
 
 import { copyBytes, writeUint16 } from '../lib/bytes.ts';
 import { hashWords, type HashSeed } from '../lib/half-siphash.ts';
+import { isIpv4Words, prefixWordMask } from '../lib/ip-address.ts';
 import type { PacketBatch } from '../lib/packet-batch.ts';
 import { CLASS_IN, FLAG_CD, HEADER_BYTES } from '../dns/constants.ts';
 import { NAME_BYTES_MAX } from '../dns/name.ts';
@@ -71,6 +72,8 @@ export interface PendingQueries {
   freeWaiter: number;
   /** Waiters for each bucket of client addresses; a shared bucket only makes the limit stricter. */
   readonly waitersOfClient: Uint16Array;
+  /** Scratch: the client's network, and hashes. */
+  readonly client: Int32Array;
   readonly hash: Uint32Array;
   readonly hashes: SuffixHashes;
 }
@@ -117,6 +120,7 @@ export function createPendingQueries(options: {
     waiterClients: new Uint16Array(waiterCapacity),
     freeWaiter: 0,
     waitersOfClient: new Uint16Array(CLIENT_BUCKETS),
+    client: new Int32Array(4),
     hash: new Uint32Array(2),
     hashes: createSuffixHashes(),
   };
@@ -373,6 +377,14 @@ function clientBucket(
   batch: PacketBatch,
   slot: number,
 ): number {
-  hashWords(seed, batch.addresses, slot * 4, 4, pending.hash);
+  const { addresses } = batch;
+  const at = slot * 4;
+  const { client } = pending;
+  // An IPv6 client has a whole /56 to choose its addresses from.
+  const length = isIpv4Words(addresses, at) ? 128 : 56;
+  for (let word = 0; word < 4; word++) {
+    client[word] = addresses[at + word]! & prefixWordMask(length, word);
+  }
+  hashWords(seed, client, 0, 4, pending.hash);
   return pending.hash[0]! & (CLIENT_BUCKETS - 1);
 }

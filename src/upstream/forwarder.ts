@@ -6,6 +6,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 import {
+  FORWARD_BAD_RESPONSES,
   FORWARD_NETWORK_ERROR,
   FORWARD_OVERLOADED,
   type ForwardCause,
@@ -169,9 +170,15 @@ function guarded(result: ForwardResult, onFault: (error: unknown) => void): Forw
   };
   return {
     onResponse: (pending, bytes, length, isUpstreamAuthentic) => {
-      run(() => {
+      try {
         result.onResponse(pending, bytes, length, isUpstreamAuthentic);
-      });
+      } catch (error) {
+        onFault(error);
+        // What waits for this question must not wait for good.
+        run(() => {
+          result.onFailure(pending, FORWARD_BAD_RESPONSES);
+        });
+      }
     },
     onFailure: (pending, cause) => {
       run(() => {

@@ -5,7 +5,8 @@ import { lowerCaseName, NAME_BYTES_MAX, writeName } from '../dns/name.ts';
 import { rdataFromText } from '../dns/rdata-text.ts';
 import { parseRecordType } from '../dns/record-type.ts';
 import { AppError } from '../lib/errors.ts';
-import type { HashSeed } from '../lib/half-siphash.ts';
+import { seedIdOf, type HashSeed } from '../lib/half-siphash.ts';
+import { SEED_ID_AT } from '../lib/image.ts';
 import { parseIpPrefix, type IpPrefix } from '../lib/ip-address.ts';
 import { createAccess, type Access } from '../policy/access.ts';
 import { openPolicyImage } from '../policy/image.ts';
@@ -47,6 +48,7 @@ export function openImages(
   installed: InstalledImages | null,
 ): InstalledImages {
   const { blocklist, policy, subscribers } = message;
+  for (const buffer of [blocklist, policy]) if (buffer) checkSeed(buffer, seed);
   const blocklistImage = blocklist ? openBlocklistImage(blocklist) : installed?.blocklist;
   const policies = policy ? openPolicyImage(policy) : installed?.policies;
   const table = subscribers ? openSubscriberTable(subscribers, seed) : installed?.subscribers;
@@ -57,6 +59,14 @@ export function openImages(
     );
   }
   return { blocklist: blocklistImage, policies, subscribers: table };
+}
+
+/** Names hashed with another seed would match nothing: everything would pass. */
+function checkSeed(buffer: SharedArrayBuffer, seed: HashSeed): void {
+  const words = new Uint32Array(buffer, SEED_ID_AT * 4, 2);
+  const [high, low] = seedIdOf(seed);
+  if (words[0] === high && words[1] === low) return;
+  throw new AppError('IMAGE_DAMAGED', 'Installing images: one was compiled with another seed');
 }
 
 function toPrefix(text: string): IpPrefix {

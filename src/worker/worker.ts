@@ -45,6 +45,8 @@ import { serveBatch } from './serve-batch.ts';
 
 /** Queries of one client that may wait for an upstream at the same time. */
 const WAITERS_PER_CLIENT_MAX = 1000;
+/** Longer than any question is under way. */
+const RETIREMENT_MS = 6000;
 /** How often a stop looks whether everything parked is answered. */
 const DRAIN_STEP_MS = 20;
 
@@ -56,6 +58,7 @@ class Worker {
   readonly #listeners: Listeners;
   #forwarder: UpstreamForwarder;
   #config: WorkerConfig;
+  readonly #retired = new Set<UpstreamForwarder>();
 
   constructor({ config, images, counters }: StartMessage, boundSockets: BoundSockets | null) {
     const { seed } = config;
@@ -132,7 +135,7 @@ class Worker {
       // The cache knows upstream groups by number, and numbers may mean others from now on.
       emptyCache(this.#resolver);
       this.#forwarder = this.#createForwarder(config);
-      retire(replaced);
+      this.#retire(replaced);
     }
     this.#config = config;
     post({ kind: 'configured' });
@@ -149,9 +152,18 @@ class Worker {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
     }
     while (this.#resolver.pending.pendingCount > 0) giveUpOldest(this.#resolver);
-    this.#forwarder.close();
+    for (const forwarder of [this.#forwarder, ...this.#retired]) forwarder.close();
     await this.#listeners.close();
     endThread();
+  }
+
+  /** An old forwarder is closed when its questions have had their time, or with the worker. */
+  #retire(forwarder: UpstreamForwarder): void {
+    this.#retired.add(forwarder);
+    setTimeout(() => {
+      this.#retired.delete(forwarder);
+      forwarder.close();
+    }, RETIREMENT_MS).unref();
   }
 
   #createForwarder(config: WorkerConfig): UpstreamForwarder {
@@ -232,13 +244,6 @@ async function start(message: StartMessage): Promise<Worker> {
 function endThread(): void {
   post({ kind: 'stopped' });
   port.close();
-}
-
-/** An old forwarder is closed when its questions have had their time. */
-function retire(forwarder: UpstreamForwarder): void {
-  setTimeout(() => {
-    forwarder.close();
-  }, 6000).unref();
 }
 
 function cacheOptionsOf({ cache }: WorkerConfig): { bytesMax: number; staleSeconds: number } {

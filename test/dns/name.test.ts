@@ -38,12 +38,34 @@ describe('presentation form', () => {
     expect(writeName(text, new Uint8Array(300))).toBe(0);
   });
 
+  it.each(['müller.example', 'a\\é.example', 'пример.example'])(
+    'refuses %j: a character beyond ASCII is no octet, the name has A-labels',
+    (text) => {
+      expect(writeName(text, new Uint8Array(300))).toBe(0);
+    },
+  );
+
   it('tells a dot inside a label from the dot between two', () => {
     const dotInside = new Uint8Array(255);
     const two = new Uint8Array(255);
     writeName('a\\.b', dotInside);
     writeName('a.b', two);
     expect(namesEqual(dotInside, 0, two, 0)).toBe(false);
+  });
+
+  it('compares past octets of zero inside a label, and ends with the shorter name', () => {
+    const names = ['\\000.a', '\\000.A', '\\000.b', '\\000', '\\000.a.b'].map((text) => {
+      const name = new Uint8Array(255);
+      writeName(text, name);
+      return name;
+    });
+    expect(names.map((name) => namesEqual(names[0]!, 0, name, 0))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 

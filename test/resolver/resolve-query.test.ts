@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NEVER_ANSWERED } from '../../src/lib/packet-batch.ts';
 import { FORWARD_NETWORK_ERROR, FORWARD_TIMEOUT } from '../../src/resolver/forwarder.ts';
-import { aQuery, decodeResponse, edesOf } from '../support/dns-query.ts';
+import { aQuery, decodeResponse, edesOf, wireName } from '../support/dns-query.ts';
+import { writePrefix } from '../../src/policy/subscribers.ts';
 import { QNAME, rawResponse, soaRdata, wire } from '../support/raw-response.ts';
 import { KIDS, OPEN, ResolverHarness, type HarnessOptions } from '../support/resolver-harness.ts';
 
@@ -168,6 +169,40 @@ describe('own names and special names', () => {
       answers: [],
     });
     expect(harness.ask(aQuery().name('other.home.arpa').build()).rcode).toBe('NXDOMAIN');
+  });
+
+  it('a CNAME of our own is followed as long as its target is ours too', () => {
+    const address = Uint8Array.from([10, 0, 0, 7]);
+    const alias = (
+      name: string,
+      target: string,
+    ): { name: string; type: number; rdata: Uint8Array } => ({
+      name,
+      type: 5,
+      rdata: wireName(target),
+    });
+    const harness = new ResolverHarness({
+      records: [
+        alias('tv.lan', 'box.lan'),
+        alias('box.lan', 'host.lan'),
+        { name: 'host.lan', type: 1, rdata: address },
+        alias('out.lan', 'www.example.org'),
+        alias('loop.lan', 'pool.lan'),
+        alias('pool.lan', 'loop.lan'),
+      ],
+    });
+    const ask = (name: string, type = 'A'): unknown =>
+      harness
+        .ask(aQuery().name(name).type(type).build())
+        .answers.map((answer) => [answer.name, answer.type, answer.data]);
+    expect(ask('TV.lan')).toEqual([
+      ['TV.lan', 'CNAME', 'box.lan'],
+      ['box.lan', 'CNAME', 'host.lan'],
+      ['host.lan', 'A', '10.0.0.7'],
+    ]);
+    expect(ask('tv.lan', 'CNAME')).toEqual([['tv.lan', 'CNAME', 'box.lan']]);
+    expect(ask('out.lan')).toEqual([['out.lan', 'CNAME', 'www.example.org']]);
+    expect(ask('loop.lan')).toHaveLength(8);
   });
 
   it('ANY is answered with HINFO, small and never forwarded (RFC 8482)', () => {
@@ -507,6 +542,20 @@ describe('a forwarded question', () => {
   });
 });
 
+it('a fault of ours in answering one client leaks nothing, and the others are answered', () => {
+  const harness = new ResolverHarness();
+  const { pending } = harness.resolver;
+  const question = harness.park(aQuery().id(1).build(), { port: 1 });
+  harness.resolve(aQuery().id(2).build(), { port: 2 });
+  harness.failLateFor = 2;
+  expect(() => {
+    harness.upstreamAnswers(question, addressResponse('example.org'));
+  }).toThrow();
+  harness.upstreamFails(question, FORWARD_TIMEOUT);
+  expect(harness.takeLate().map(({ port }) => port)).toEqual([1]);
+  expect([pending.pendingCount, pending.waiterCount]).toEqual([0, 0]);
+});
+
 describe('limits', () => {
   it('when all slots wait, the oldest question is given up, and the newest goes on', () => {
     const harness = new ResolverHarness({ pendingMax: 4 });
@@ -557,6 +606,19 @@ describe('limits', () => {
     harness.park(aQuery().name('c.example').build(), { client: OPEN });
     harness.upstreamAnswers(first, addressResponse('a.example'));
     harness.park(aQuery().name('d.example').build());
+  });
+
+  it('an IPv6 client is one client, whichever address of its /56 it sends from', () => {
+    const access = { prefixes: [{ words: [0x20010db8, 0, 0, 0], length: 32 }] } as const;
+    const harness = new ResolverHarness({ access, waitersPerClientMax: 1 });
+    const { images } = harness.resolver;
+    const table = images!.subscribers;
+    writePrefix(table, { words: [0x20010db8, 0, 0, 0], length: 32 }, 1);
+    const query = (name: string): Uint8Array => aQuery().name(name).build();
+    harness.park(query('a.example'), { client: '2001:db8:0:1::1' });
+    const second = harness.ask(query('b.example'), { client: '2001:db8:0:2::9' });
+    expect(second.rcode).toBe('REFUSED');
+    harness.park(query('b.example'), { client: '2001:db8:0:100::1' });
   });
 
   it('a client over its rate is refused, far over it is dropped', () => {

@@ -93,6 +93,8 @@ export class ResolverHarness {
   readonly resolver: Resolver;
   readonly forwarded: Forwarded[] = [];
   readonly late: LateResponse[] = [];
+  /** The late response to this port throws, as a fault of ours would. */
+  failLateFor = -1;
   nowMs = 1_000_000;
   nowSeconds = 1_790_000_000;
 
@@ -124,6 +126,7 @@ export class ResolverHarness {
         },
       },
       sendLate: (_transport, _route, _addresses, _at, port, bytes, length) => {
+        if (port === this.failLateFor) throw new Error('planted');
         const copy = bytes.slice(0, length);
         this.late.push({ port, bytes: copy, response: decodeResponse(copy) });
       },
