@@ -5,14 +5,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuilt, run } from './ensure-built.mjs';
+import { compileBenches, ensureBuilt, run } from './ensure-built.mjs';
 
 ensureBuilt();
-run(
-  process.execPath,
-  ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.bench.json'],
-  'The benches do not compile.',
-);
+compileBenches();
 const wanted = process.argv.slice(2);
 const benches = readdirSync('dist-bench/bench', { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.bench.js'))

@@ -61,13 +61,14 @@ function measureOn(batch: PacketBatch, title: string, queries: readonly Uint8Arr
   for (const query of queries) {
     if (resolveOne(batch, query) <= 0) throw new Error(`${title}: no answer at once`);
   }
+  // Not for…of: until V8 has optimised it, it allocates 40 octets a step.
   measureInPlace(title, queries.length, () => {
-    for (const query of queries) resolveOne(batch, query);
+    for (let index = 0; index < queries.length; index++) resolveOne(batch, queries[index]!);
   });
 }
 
 function resolveOne(batch: PacketBatch, query: Uint8Array): number {
-  batch.nowMs += STEP_MS;
+  batch.nowMs[0] = batch.nowMs[0]! + STEP_MS;
   batch.bytes.set(query);
   batch.lengths[0] = query.length;
   return resolveQuery(harness.resolver, batch, 0);
@@ -78,7 +79,7 @@ function aBatch(isStream: boolean): PacketBatch {
   const batch = createPacketBatch({ slotCount: 1, slotBytes, transport: 0, isStream });
   batch.addresses.set(parseIpAddress(KIDS)!);
   batch.ports[0] = 4242;
-  batch.nowMs = harness.nowMs;
+  batch.nowMs[0] = harness.nowMs;
   batch.nowSeconds = harness.nowSeconds;
   return batch;
 }

@@ -58,7 +58,9 @@ export async function createApi(
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     // What the router itself refuses, such as a broken escape in a path, passes no error handler.
-    frameworkErrors: sendError,
+    frameworkErrors: (error, request, reply) => {
+      sendError(error, request, reply);
+    },
     routerOptions: { maxParamLength: 1_024 },
     ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
   }).withTypeProvider<ApiTypeProvider>();
@@ -103,6 +105,8 @@ export async function createApi(
 async function addDescription(app: ApiInstance, version: string): Promise<void> {
   app.addSchema(ProblemSchema);
   await app.register(helmet, {
+    // A browser would keep it for the host name, and with it for whatever else this machine serves.
+    strictTransportSecurity: false,
     contentSecurityPolicy: {
       // The API speaks plain HTTP on loopback; upgrading would break its own pages.
       directives: { upgradeInsecureRequests: null },

@@ -3,8 +3,8 @@
  * configuration is closed, so forgetting one cannot open anything.
  *
  *     421  the Host header names neither an address nor a name of ours (DNS rebinding)
- *     429  ten wrong tokens in a minute came from this address
  *     401  no token, or a wrong one
+ *     429  a wrong one, after ten in a minute from this address; the right one is always let in
  *     403  the token's role is too small
  */
 
@@ -15,7 +15,7 @@ import type { Role } from '../store/schema.ts';
 import type { Store } from '../store/store.ts';
 import { FailureThrottle } from './failure-throttle.ts';
 
-/** `public`: nobody is asked; `loopback`: nobody is asked who comes from this machine. */
+/** `public`: nobody is asked; `loopback`: nobody is asked who comes from this machine, unproxied. */
 export type RouteAccess = Role | 'public' | 'loopback';
 
 declare module 'fastify' {
@@ -23,8 +23,10 @@ declare module 'fastify' {
     access?: RouteAccess;
   }
   interface FastifyRequest {
-    /** Id of the token; empty on public routes. */
+    /** Id of the token; empty where nobody is asked for one. */
     actor: string;
+    /** Role of the token; null where nobody is asked for one. */
+    role: Role | null;
   }
 }
 
@@ -37,30 +39,37 @@ export interface AuthOptions {
 /** Each role may do what those before it may. */
 const RANK: Readonly<Record<Role, number>> = { reader: 1, editor: 2, operator: 3, admin: 4 };
 const DOCS_PATH = '/api/docs';
+const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip'];
 
 export function addAuthentication(app: FastifyInstance, store: Store, options: AuthOptions): void {
   const throttle = new FailureThrottle(options.monotonicMs);
   const hosts = new Set(['localhost', ...options.allowedHosts.map((host) => host.toLowerCase())]);
   app.decorateRequest('actor', '');
+  app.decorateRequest('role', null);
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(request);
     if (access === 'public') return;
     checkHost(request, hosts);
-    if (access === 'loopback' && isLoopback(request.ip)) return;
+    if (access === 'loopback' && isFromThisMachine(request)) return;
     const token = authenticate(request, reply, store, throttle);
     const needed = access === 'loopback' || access === undefined ? 'reader' : access;
-    if (RANK[token.role] < RANK[needed]) {
-      throw new AppError(
-        'FORBIDDEN',
-        `The token "${token.id}" is a ${token.role}; this needs ${needed}`,
-      );
-    }
+    request.actor = token.id;
+    request.role = token.role;
+    requireRole(request, needed);
     // A route of ours without an access says nothing of who may use it; unknown ones go on to 404.
     if (access === undefined && !request.is404) {
       throw new AppError('FORBIDDEN', 'This route is not open to anybody');
     }
-    request.actor = token.id;
   });
+}
+
+/** @throws AppError `FORBIDDEN` where the token of the request may less */
+export function requireRole({ actor, role }: FastifyRequest, needed: Role): void {
+  if (role !== null && RANK[role] >= RANK[needed]) return;
+  throw new AppError(
+    'FORBIDDEN',
+    `The token "${actor}" has the role ${role ?? 'none'}; this needs ${needed}`,
+  );
 }
 
 /** The pages of the API's description are a plugin's routes and cannot carry our configuration. */
@@ -88,24 +97,35 @@ function authenticate(
   store: Store,
   throttle: FailureThrottle,
 ): { id: string; role: Role } {
-  const client = clientKey(request.ip);
-  const waitSeconds = throttle.secondsToWait(client);
-  if (waitSeconds > 0) {
-    void reply.header('retry-after', String(waitSeconds));
-    throw new AppError('TOO_MANY_FAILURES', `Too many wrong tokens; wait ${waitSeconds} s`);
-  }
   void reply.header('www-authenticate', 'Bearer');
   const secret = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (secret === undefined) {
     throw new AppError('UNAUTHENTICATED', 'A token is missing: Authorization: Bearer …');
   }
   const token = store.authenticate(secret);
-  if (token === null) {
-    throttle.countFailure(client);
-    throw new AppError('UNAUTHENTICATED', 'The token is not valid');
-  }
+  if (token === null) throw refuseToken(request, reply, throttle);
   void reply.removeHeader('www-authenticate');
   return token;
+}
+
+function refuseToken(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  throttle: FailureThrottle,
+): AppError {
+  const client = clientKey(request.ip);
+  const waitSeconds = throttle.secondsToWait(client);
+  if (waitSeconds === 0) {
+    throttle.countFailure(client);
+    return new AppError('UNAUTHENTICATED', 'The token is not valid');
+  }
+  void reply.header('retry-after', String(waitSeconds));
+  return new AppError('TOO_MANY_FAILURES', `Too many wrong tokens; wait ${waitSeconds} s`);
+}
+
+/** What a proxy on this machine hands on comes from somewhere else. */
+function isFromThisMachine({ ip, headers }: FastifyRequest): boolean {
+  return isLoopback(ip) && PROXY_HEADERS.every((header) => headers[header] === undefined);
 }
 
 export function isLoopback(address: string): boolean {

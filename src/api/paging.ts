@@ -1,6 +1,7 @@
 /** Pages: `?limit=` items after the cursor of the page before, and the cursor of the next. */
 
 import { Type, type TSchema } from 'typebox';
+import { AppError } from '../lib/errors.ts';
 
 export const PAGE_ITEMS = 100;
 export const PAGE_ITEMS_MAX = 1_000;
@@ -17,6 +18,22 @@ export function pageOf<Item extends TSchema>(item: Item) {
     items: Type.Array(item),
     next: Type.Union([Type.String(), Type.Null()], { description: 'null: this was the last' }),
   });
+}
+
+/**
+ * A cursor that is a number.
+ * @throws AppError `REQUEST_INVALID`: a page from elsewhere would look like the one asked for
+ */
+export function parseCursor(after: string): number {
+  if (/^\d{1,15}$/.test(after)) return Number(after);
+  throw invalidCursor(after);
+}
+
+export function invalidCursor(after: string): AppError {
+  return new AppError(
+    'REQUEST_INVALID',
+    `after: "${after}" is no cursor; valid: "next" of the page before`,
+  );
 }
 
 export interface Page<Item> {

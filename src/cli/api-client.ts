@@ -96,7 +96,10 @@ export class ApiClient {
     const { admin, dataDir } = this.#config;
     const path = admin.tokenFile ?? join(dataDir, 'admin.token');
     try {
-      return readFileSync(path, 'utf8').trim();
+      const token = readFileSync(path, 'utf8').trim();
+      // Else the fault of the request would show what the file holds.
+      if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('it holds no token');
+      return token;
     } catch (error) {
       throw new AppError(
         'TOKEN_UNREADABLE',

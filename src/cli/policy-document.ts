@@ -52,7 +52,12 @@ function parseYaml(path: string): unknown {
       parsed.errors.map((error) => error.message.split('\n')[0] ?? error.message),
     );
   }
-  return parsed.toJS({ maxAliasCount: 100 }) ?? {};
+  try {
+    return parsed.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    // An alias that leads nowhere, or aliases of aliases that would fill the memory.
+    throw invalid(path, [messageOf(error)]);
+  }
 }
 
 /** The file is named by what is in it, so the same content is sent once and never twice. */

@@ -3,13 +3,18 @@
  * there, on the data folder itself.
  */
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { compileNewest } from '../compiler/compile-newest.ts';
 import { Compiler } from '../compiler/compiler.ts';
 import { loadSeed } from '../compiler/seed-file.ts';
 import type { ClientConfig } from '../config/config.ts';
 import { AppError } from '../lib/errors.ts';
 import { openStore } from '../lists/open-store.ts';
+import { holdsDatabase } from '../store/data-folder.ts';
 import type { ApplyOptions, ApplyResult, Store } from '../store/store.ts';
+import { OFFLINE_ACTOR } from '../store/tokens.ts';
 import { ApiClient } from './api-client.ts';
 import type { LoadedDocument } from './policy-document.ts';
 
@@ -25,12 +30,28 @@ export interface PolicyTarget {
   close(): Promise<void>;
 }
 
-/** @throws AppError where a server has the folder but does not listen at the address */
-export async function openPolicyTarget(config: ClientConfig): Promise<PolicyTarget> {
+/** Only `apply` may make a data folder where there is none. */
+export type PolicyUse = 'apply' | 'dry-run' | 'export';
+
+/**
+ * @throws AppError where a server has the folder but does not listen at the address, and where there
+ *   is nothing to export
+ */
+export async function openPolicyTarget(
+  config: ClientConfig,
+  use: PolicyUse,
+): Promise<PolicyTarget> {
   const client = new ApiClient(config);
   if (await client.isListening()) return serverTarget(client);
+  if (use !== 'apply' && !holdsDatabase(config.dataDir)) {
+    if (use === 'dry-run') return scratchTarget();
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `Exporting: there is no Stairgate database in "${config.dataDir}", and no server listens at ${client.base}; name the folder with --data-dir, or the server with --admin`,
+    );
+  }
   try {
-    return folderTarget(await openStore(config.dataDir));
+    return folderTarget(await openStore(config.dataDir, { isOffline: true }));
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'DATA_DIR_LOCKED') throw error;
     throw new AppError(
@@ -65,14 +86,32 @@ function folderTarget(store: Store): PolicyTarget {
   return {
     effect: 'stored; in force from the next start on',
     async apply({ document, contents }, options) {
-      for (const content of contents.values()) store.contents.save(content);
-      const result = await store.applyDocument(document, { actor: 'offline' }, options);
+      for (const content of contents.values()) {
+        if (options.isDryRun) store.contents.hold(content);
+        else store.contents.save(content);
+      }
+      const result = await store.applyDocument(document, { actor: OFFLINE_ACTOR }, options);
       if (!result.isDryRun) await compileImages(store.dataDir);
       return result;
     },
     exportDocument: () => store.exportDocument(),
     close: () => store.close(),
   };
+}
+
+/** What a first start would hold, in a folder that goes again: looking must leave nothing behind. */
+async function scratchTarget(): Promise<PolicyTarget> {
+  const folder = mkdtempSync(join(tmpdir(), 'stairgate-dry-run-'));
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const target = folderTarget(await openStore(folder, { isOffline: true }));
+    return { ...target, close: () => target.close().finally(remove) };
+  } catch (error) {
+    remove();
+    throw error;
+  }
 }
 
 /** So that the next start serves this revision from its first packet. */

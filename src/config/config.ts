@@ -119,7 +119,13 @@ function readConfigFile(path: string): unknown {
     const faults = document.errors.map((error) => error.message.split('\n')[0] ?? error.message);
     throw invalid(path, faults);
   }
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    // An alias that leads nowhere, or aliases of aliases that would fill the memory.
+    throw invalid(path, [messageOf(error)]);
+  }
   if (isSection(value)) return value;
   throw invalid(path, [`the file: it is no mapping; valid: lines such as "workers: 2"`]);
 }

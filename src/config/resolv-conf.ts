@@ -5,6 +5,8 @@ import { parseEndpoint } from '../lib/endpoint.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 
 const DNS_PORT = 53;
+/** Where a query to the unspecified address goes. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
  * The nameservers that the file names, in its order, each once. Lines with a zone index
@@ -33,6 +35,7 @@ export function isOwnListener(
     ({ address, port }) =>
       port === endpoint.port &&
       (address === endpoint.address ||
+        address === LOOPBACK_OF[endpoint.address] ||
         (isWildcardFor(address, endpoint.address) && isLocal(endpoint.address, localAddresses))),
   );
 }

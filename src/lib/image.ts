@@ -95,9 +95,8 @@ export function sectionBytes(image: Image, section: number): Uint8Array {
 
 /** Word of the header at which the seed id begins. */
 export const SEED_ID_AT = 6;
-/** Words of the header that hold the content id. */
-export const CONTENT_ID_HIGH = 4;
-export const CONTENT_ID_LOW = 5;
+/** The first of the two words of the header that hold the content id. */
+export const CONTENT_ID_AT = 4;
 
 /** Sixteen hexadecimal digits that name the content of an image. */
 export function contentIdOf(image: Image): string {

@@ -57,7 +57,8 @@ function refuseForeign(content: Uint8Array): void {
     .replace(/^\uFEFF/, '')
     .trimStart();
   if (start === '') throw refused('it is blank');
-  if (/^<(!doctype|html|head|body|\?xml)/i.test(start)) throw refused('it is a web page');
+  // No list format has a line that begins like markup.
+  if (/^<[!?a-z]/i.test(start)) throw refused('it is a web page');
 }
 
 function emptiness(report: ListReport): string {

@@ -25,11 +25,15 @@ import {
 import { groupOf, specialKindOf } from './local-names.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
+/** No TTL leaves higher, whatever upstream said: one wrong answer must not stay for years. */
+const TTL_SECONDS_MAX = 86_400;
+
 /** Finds the policy in force for the resolver's profile; false where there is none. */
 export function identify(resolver: Resolver, images: InstalledImages, nowSeconds: number): boolean {
   resolver.record = policyRecordOf(images.policies, resolver.profile);
   if (resolver.record < 0) return false;
-  resolver.ttlLimit = ttlLimitSeconds(images.policies, resolver.record, nowSeconds);
+  const limit = ttlLimitSeconds(images.policies, resolver.record, nowSeconds);
+  resolver.ttlLimit = Math.min(TTL_SECONDS_MAX, limit);
   return true;
 }
 

@@ -12,7 +12,7 @@ import {
   type LookUpStatus,
 } from '../cache/message-cache.ts';
 import { FLAG_CD } from '../dns/constants.ts';
-import { CONTENT_ID_HIGH } from '../lib/image.ts';
+import { CONTENT_ID_AT } from '../lib/image.ts';
 import { collectTargetMask, isTargetBlocked } from './decide-question.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
@@ -44,9 +44,9 @@ export function isCachedTargetBlocked(resolver: Resolver, images: InstalledImage
   const { cache, cached, cachedMask } = resolver;
   if (cached.targetCount === 0) return false;
   const { words } = images.blocklist.image;
-  if (!readTargetMask(cache, cache.entry, words, CONTENT_ID_HIGH, cachedMask)) {
+  if (!readTargetMask(cache, cache.entry, words, CONTENT_ID_AT, cachedMask)) {
     collectTargetMask(resolver, images, cached, cachedMask);
-    writeTargetMask(cache, cache.entry, words, CONTENT_ID_HIGH, cachedMask);
+    writeTargetMask(cache, cache.entry, words, CONTENT_ID_AT, cachedMask);
   }
   return isTargetBlocked(resolver, images, cached, cachedMask);
 }

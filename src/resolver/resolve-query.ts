@@ -69,7 +69,7 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   const record = firstRecordOf(resolver.local, view.hashes);
   if (record >= 0) return answerLocalRecords(resolver, record);
 
-  const found = findCached(resolver, Math.floor(batch.nowMs / 1000));
+  const found = findCached(resolver, Math.floor(batch.nowMs[0]! / 1000));
   if (found === LOOKUP_EXPIRING) prefetch(resolver);
   if (found !== LOOKUP_MISS && found !== LOOKUP_STALE) return answerCached(resolver, images);
   return forwardQuery(resolver, batch, slot);
@@ -81,7 +81,7 @@ function admitClient(resolver: Resolver, batch: PacketBatch, slot: number): Admi
   const { addresses } = batch;
   const at = slot * 4;
   resolver.profile = images === null ? -1 : lookUpAddress(images.subscribers, addresses, at);
-  access.nowMs[0] = batch.nowMs;
+  access.nowMs[0] = batch.nowMs[0]!;
   return admit(access, addresses, at, resolver.profile >= 0);
 }
 

@@ -14,11 +14,14 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -28,23 +31,57 @@ import { AppError, messageOf } from '../lib/errors.ts';
 export const DATABASE_FILE = 'stairgate.db';
 export const LISTS_FOLDER = 'lists';
 const LOCK_FILE = 'lock.db';
+/** What a first start that was cut, or a fresh file system, may have left. */
+const OWN_ENTRIES = [LISTS_FOLDER, LOCK_FILE, 'admin.token', 'lost+found'];
 
 export interface FolderLock {
   release(): void;
 }
 
-/** Makes the folder where it is missing and closes it to others. */
+export function holdsDatabase(dataDir: string): boolean {
+  return existsSync(join(dataDir, DATABASE_FILE));
+}
+
+/**
+ * Makes the folder where it is missing and closes it to others.
+ * @throws AppError `DATA_DIR_UNUSABLE`, also where the folder looks like somebody else's
+ */
 export function prepareDataFolder(dataDir: string): void {
   try {
+    refuseForeignFolder(dataDir);
     mkdirSync(join(dataDir, LISTS_FOLDER), { recursive: true, mode: 0o700 });
     chmodSync(dataDir, 0o700);
   } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError(
       'DATA_DIR_UNUSABLE',
       `Preparing the data folder "${dataDir}": ${messageOf(error)}; name a folder that this user may write with --data-dir`,
       { cause: error },
     );
   }
+}
+
+/**
+ * Closing a folder such as /etc or /tmp to others because of a slip in `--data-dir` would take the
+ * machine down. A folder that is closed already may hold what it likes.
+ */
+function refuseForeignFolder(dataDir: string): void {
+  const folder = statSync(dataDir, { throwIfNoEntry: false });
+  if (folder === undefined) return;
+  const uid = process.getuid?.() ?? folder.uid;
+  if (folder.uid !== uid) {
+    throw new AppError(
+      'DATA_DIR_UNUSABLE',
+      `Preparing the data folder "${dataDir}": it belongs to uid ${folder.uid}, this process runs as uid ${uid}; run as its owner, or name another folder with --data-dir`,
+    );
+  }
+  if ((folder.mode & 0o077) === 0 || holdsDatabase(dataDir)) return;
+  const foreign = readdirSync(dataDir).find((entry) => !OWN_ENTRIES.includes(entry));
+  if (foreign === undefined) return;
+  throw new AppError(
+    'DATA_DIR_UNUSABLE',
+    `Preparing the data folder "${dataDir}": it is open to others and holds "${foreign}", but no database of Stairgate; name an empty folder with --data-dir, or close this one (mode 0700)`,
+  );
 }
 
 /**

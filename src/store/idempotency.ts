@@ -25,7 +25,7 @@ export async function findAnswer(tx: Db, asked: IdempotencyKey): Promise<string 
   if (row.digest === asked.digest) return row.response;
   throw new AppError(
     'IDEMPOTENCY_KEY_REUSED',
-    `The Idempotency-Key "${asked.key}" was used for another request; take a new one`,
+    'The Idempotency-Key was used for another request; take a new one',
   );
 }
 

@@ -24,6 +24,8 @@ export interface SavedContent {
 
 export class ListContents {
   readonly #folder: string;
+  /** Contents that are only looked at. */
+  readonly #held = new Map<string, Uint8Array>();
 
   constructor(dataDir: string) {
     this.#folder = join(dataDir, LISTS_FOLDER);
@@ -35,11 +37,13 @@ export class ListContents {
   }
 
   has(sha256: string): boolean {
-    return SHA256.test(sha256) && existsSync(this.pathOf(sha256));
+    return this.#held.has(sha256) || (SHA256.test(sha256) && existsSync(this.pathOf(sha256)));
   }
 
   /** @throws AppError `CONTENT_DAMAGED` where the file is not what its name says */
   async read(sha256: string): Promise<Uint8Array> {
+    const held = this.#held.get(sha256);
+    if (held !== undefined) return held;
     const content = await readFile(this.pathOf(sha256));
     const actual = createHash('sha256').update(content).digest('hex');
     if (actual === sha256) return content;
@@ -47,6 +51,11 @@ export class ListContents {
       'CONTENT_DAMAGED',
       `Reading the list content ${sha256}: the file is damaged; upload it again or restore a backup`,
     );
+  }
+
+  /** Has it in memory only, for a dry run. */
+  hold(content: Uint8Array): void {
+    this.#held.set(createHash('sha256').update(content).digest('hex'), content);
   }
 
   /** Saves octets that are in memory; nothing happens where they are there already, undamaged. */

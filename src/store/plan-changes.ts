@@ -34,6 +34,11 @@ import type { Db } from './schema.ts';
 
 /** Categories that the decision itself refers to by id. */
 const LASTING_CATEGORIES = [PROTECTED_CATEGORY, 'bypass'];
+/**
+ * The lists that fill them at the first start. Only removing them by name takes them away: a document
+ * that somebody wrote for his own lists does not mean to unprotect helplines.
+ */
+const LASTING_LISTS = LASTING_CATEGORIES.map((category) => `builtin-${category}`);
 const CATEGORIES_MAX = 256;
 /** Ids named in a fault as the valid ones. */
 const VALID_SHOWN_MAX = 40;
@@ -276,7 +281,8 @@ async function planPruning(
     planned.plans.push(...removals('plan', unnamed(stock.plans, document.plans), stock.plans));
   }
   if (document.lists !== null) {
-    planned.lists.push(...removals('list', unnamed(stock.lists, document.lists), stock.lists));
+    const ids = unnamed(stock.lists, document.lists).filter((id) => !LASTING_LISTS.includes(id));
+    planned.lists.push(...removals('list', ids, stock.lists));
   }
   if (document.categories !== null) {
     const used = categoriesInUse(stock, planned);

@@ -66,6 +66,7 @@ import {
 import {
   adoptTokenFile,
   ensureFirstToken,
+  FIRST_START_ACTOR,
   findToken,
   type HashedToken,
   insertToken,
@@ -80,8 +81,10 @@ const CHANGES_SHOWN_MAX = 1_000;
 
 export interface StoreOptions {
   readonly clock?: Clock;
-  /** An admin token that the operator keeps; its file stays the truth. */
+  /** An admin token that the operator keeps; its file stays the truth, and no other is made. */
   readonly adminTokenFile?: string;
+  /** No API will be served: tokens are left to the next start of the server. */
+  readonly isOffline?: boolean;
 }
 
 /** What must still be true of a resource for the write to go ahead (If-Match). */
@@ -93,7 +96,7 @@ export interface Expectation {
 }
 
 export interface WriteContext {
-  /** Who: the id of a token, or `offline`. */
+  /** Who: the id of a token, `offline` or `first-start`. */
   readonly actor: string;
   readonly expectation?: Expectation | undefined;
   readonly idempotency?: IdempotencyKey | undefined;
@@ -208,7 +211,7 @@ export class Store {
   async seed(makeDocument: () => PolicyDocument): Promise<void> {
     if ((await readMeta(this.db, 'seeded')) !== null) return;
     const document = makeDocument();
-    const context = { actor: 'first-start' };
+    const context = { actor: FIRST_START_ACTOR };
     await this.#write(context, async (tx) => {
       const options = { isDryRun: false, isPruning: false };
       const result = await this.#apply(tx, document, context, options, true);
@@ -398,8 +401,10 @@ export class Store {
   async #prepare(options: StoreOptions): Promise<void> {
     await migrate(this.db);
     await this.db.transaction().execute(async (tx) => {
-      await ensureFirstToken(tx, this.dataDir, this.#now());
-      if (options.adminTokenFile !== undefined) {
+      if (options.isOffline === true) return;
+      if (options.adminTokenFile === undefined) {
+        await ensureFirstToken(tx, this.dataDir, this.#now());
+      } else {
         await adoptTokenFile(tx, options.adminTokenFile, this.#now());
       }
     });

@@ -18,6 +18,11 @@ export const ADMIN_TOKEN_FILE = 'admin.token';
 /** The token that the first start makes, and the one that `--admin-token-file` brings. */
 const FIRST_TOKEN_ID = 'first-admin';
 const FILE_TOKEN_ID = 'admin-token-file';
+/** Who writes without a token. */
+export const OFFLINE_ACTOR = 'offline';
+export const FIRST_START_ACTOR = 'first-start';
+/** A token of such a name could do what the audit log would say that nobody with a token did. */
+const RESERVED_ACTORS = [OFFLINE_ACTOR, FIRST_START_ACTOR];
 const FIRST_TOKEN_MARK = 'firstAdminToken';
 const TOKENS_MAX = 1_000;
 const SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/;
@@ -58,6 +63,12 @@ export function findToken(tokens: readonly HashedToken[], secret: string): Hashe
 
 /** @returns the secret, which nobody can read again */
 export async function insertToken(tx: Db, id: string, role: Role, at: string): Promise<string> {
+  if (RESERVED_ACTORS.includes(id)) {
+    throw new AppError(
+      'TOKEN_NAME_RESERVED',
+      `Making a token: "${id}" stands in the audit log for writes without a token; choose another name`,
+    );
+  }
   const tokens = await readTokens(tx);
   if (tokens.some((token) => token.id === id)) {
     throw new AppError('TOKEN_EXISTS', `Making a token: there is already one called "${id}"`);

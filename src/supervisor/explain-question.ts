@@ -1,5 +1,6 @@
 /** What `explain` is asked, understood, and what of the configuration it has to know. */
 
+import { domainToASCII } from 'node:url';
 import type { Config } from '../config/config.ts';
 import { lowerCaseName, NAME_BYTES_MAX, writeName } from '../dns/name.ts';
 import { parseRecordType } from '../dns/record-type.ts';
@@ -62,7 +63,9 @@ export function localNamesOf(config: Config, seed: HashSeed): LocalNames {
 
 function wireName(text: string): Uint8Array | null {
   const out = new Uint8Array(NAME_BYTES_MAX);
-  const length = writeName(text, out);
+  // Lists and rules take names as people write them, so the question does too.
+  const ascii = /^[\x00-\x7f]*$/.test(text) ? text : domainToASCII(text);
+  const length = writeName(ascii, out);
   if (length === 0) return null;
   lowerCaseName(out, 0, length);
   return out.slice(0, length);

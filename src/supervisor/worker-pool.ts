@@ -81,6 +81,7 @@ export class WorkerPool {
   readonly #waiting = new Set<Waiting>();
   #pingTimer: NodeJS.Timeout | null = null;
   #installation = 0;
+  #configuration = 0;
   #isStarted = false;
   #isStopping = false;
 
@@ -124,13 +125,15 @@ export class WorkerPool {
 
   /** Hands every worker its configuration anew and waits until all follow it. */
   async configure(): Promise<void> {
+    const configuration = ++this.#configuration;
     const configured = this.#await(
-      ({ kind }) => kind === 'configured',
+      (message) => message.kind === 'configured' && message.configuration === configuration,
       INSTALL_DEADLINE_MS,
       'configure',
     );
     for (const seat of this.#seats) {
-      this.#post(seat, { kind: 'configure', config: this.#options.configOf(seat.index) });
+      const config = this.#options.configOf(seat.index);
+      this.#post(seat, { kind: 'configure', configuration, config });
     }
     await configured;
   }

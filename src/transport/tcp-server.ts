@@ -268,7 +268,7 @@ export class TcpServer implements PacketSocket {
     batch.addresses.set(connection.addresses);
     batch.ports[0] = connection.port;
     batch.routes[0] = connection.route;
-    batch.nowMs = connection.lastActiveMs;
+    batch.nowMs[0] = connection.lastActiveMs;
     batch.nowSeconds = Math.floor(this.#options.clock.wallMs() / 1000);
     this.counters.received++;
     try {

@@ -174,7 +174,7 @@ export class UdpSocket implements PacketSocket {
     batch.lengths[0] = message.length;
     batch.ports[0] = port;
     batch.routes[0] = this.#zoneNumber(address);
-    batch.nowMs = this.#clock.monotonicMs();
+    batch.nowMs[0] = this.#clock.monotonicMs();
     batch.nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
     this.counters.received++;
     try {

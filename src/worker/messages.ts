@@ -15,7 +15,7 @@
  *                                         ◀──  stopped, then it ends
  *
  * Main sends `start` once and first. Every `install` is answered by one `installed` with the same
- * number, every `configure` by one `configured`; the worker handles them in the order of arrival.
+ * number, every `configure` by one `configured` with its; the worker handles them in order of arrival.
  */
 
 import type { Endpoint } from '../lib/endpoint.ts';
@@ -115,6 +115,8 @@ export interface InstallMessage {
 /** Only access, zones, records and upstreams may differ from what the worker was started with. */
 export interface ConfigureMessage {
   readonly kind: 'configure';
+  /** Counts up from 1; names this change in the reply. */
+  readonly configuration: number;
   readonly config: WorkerConfig;
 }
 
@@ -147,6 +149,7 @@ export interface InstalledMessage {
 
 export interface ConfiguredMessage {
   readonly kind: 'configured';
+  readonly configuration: number;
 }
 
 export interface PongMessage {

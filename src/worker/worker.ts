@@ -126,7 +126,7 @@ class Worker {
   }
 
   /** What is under way with the old upstreams may end there. */
-  configure({ config }: ConfigureMessage): void {
+  configure({ config, configuration }: ConfigureMessage): void {
     const { seed } = this.#resolver;
     const replaced = this.#forwarder;
     this.#resolver.access = buildAccess(config, seed);
@@ -138,7 +138,7 @@ class Worker {
       this.#retire(replaced);
     }
     this.#config = config;
-    post({ kind: 'configured' });
+    post({ kind: 'configured', configuration });
   }
 
   /**

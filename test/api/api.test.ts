@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
-import { aDocument } from '../store/support.ts';
+import { aContent, aDocument } from '../store/support.ts';
 import { anApi } from './support.ts';
 
 const PLANS = '/api/v1/plans';
@@ -44,25 +44,71 @@ describe('who may come in', () => {
       expect(near.statusCode).toBe(200);
       const far = await api.inject({ url, headers, remoteAddress: '192.0.2.9' });
       expect(far.statusCode).toBe(401);
+      for (const proxy of ['forwarded', 'via', 'x-forwarded-for', 'x-real-ip']) {
+        const proxied = await api.inject({ url, headers: { ...headers, [proxy]: '192.0.2.9' } });
+        expect([proxy, proxied.statusCode]).toEqual([proxy, 401]);
+      }
     }
   });
 
   test('a role may do what is below it and nothing above', async () => {
-    const { ask } = await anApi();
+    const { ask, store } = await anApi();
     const made = await ask('POST', '/api/v1/tokens', { id: 'lists', role: 'editor' });
     const { secret } = made.json<{ secret: string }>();
     const headers = { authorization: `Bearer ${secret}` };
     const status = async (method: string, url: string, body?: unknown): Promise<number> =>
       (await ask(method, url, body, { headers })).statusCode;
     expect(await status('GET', PLANS)).toBe(200);
-    expect(await status('PUT', '/api/v1/categories/news', {})).toBe(200);
+    const list = (category: string): object => ({ category, contentSha256: aContent(store) });
+    expect(await status('PUT', '/api/v1/lists/news', list('news'))).toBe(200);
+    expect(await status('PUT', '/api/v1/categories/news', { class: 'law' })).toBe(403);
+    expect(await status('DELETE', '/api/v1/categories/news')).toBe(403);
     expect(await status('PUT', `${PLANS}/open`, {})).toBe(403);
     expect(await status('GET', '/api/v1/tokens')).toBe(403);
+    const refused = await ask('GET', '/api/v1/tokens', undefined, { headers });
+    expect(refused.json()).toMatchObject({
+      detail: 'The token "lists" has the role editor; this needs admin',
+    });
   });
 
-  test('ten wrong tokens in a minute close the door to that address for the rest of it', async () => {
+  test('an editor touches neither the protected names nor the lists of the law', async () => {
+    const { ask, store } = await anApi();
+    const made = await ask('POST', '/api/v1/tokens', { id: 'lists', role: 'editor' });
+    const { secret } = made.json<{ secret: string }>();
+    const headers = { authorization: `Bearer ${secret}` };
+    const contentSha256 = aContent(store);
+    const classes = { protected: 'policy', court: 'law', news: 'policy' };
+    for (const [category, verdictClass] of Object.entries(classes)) {
+      const body = { class: verdictClass };
+      expect((await ask('PUT', `/api/v1/categories/${category}`, body)).statusCode).toBe(200);
+      const list = { category, contentSha256 };
+      expect((await ask('PUT', `/api/v1/lists/${category}`, list)).statusCode).toBe(200);
+    }
+    for (const category of ['protected', 'court']) {
+      for (const [id, newCategory] of [
+        [category, category],
+        [category, 'news'],
+        ['news', category],
+        ['another', category],
+      ]) {
+        const body = { category: newCategory, contentSha256, subdomains: false };
+        const put = await ask('PUT', `/api/v1/lists/${id}`, body, { headers });
+        expect([id, newCategory, put.statusCode]).toEqual([id, newCategory, 403]);
+      }
+      const url = `/api/v1/lists/${category}`;
+      expect((await ask('DELETE', url, undefined, { headers })).statusCode).toBe(403);
+    }
+    expect((await ask('DELETE', '/api/v1/lists/news', undefined, { headers })).statusCode).toBe(
+      200,
+    );
+    expect((await ask('DELETE', '/api/v1/lists/none', undefined, { headers })).statusCode).toBe(
+      404,
+    );
+  });
+
+  test('after ten wrong tokens in a minute an address has to wait, but not with the right one', async () => {
     let nowMs = 0;
-    const { api, ask } = await anApi({ monotonicMs: () => nowMs, wallMs: () => nowMs });
+    const { api, admin } = await anApi({ monotonicMs: () => nowMs, wallMs: () => nowMs });
     const knock = async (token: string, remoteAddress: string): Promise<number> => {
       const headers = { host: 'localhost', authorization: `Bearer ${token}` };
       return (await api.inject({ url: PLANS, headers, remoteAddress })).statusCode;
@@ -72,13 +118,10 @@ describe('who may come in', () => {
     }
     expect(await knock('wrong', '192.0.2.1')).toBe(429);
     expect(await knock('wrong', '192.0.2.2')).toBe(401);
-    expect((await ask('GET', PLANS, undefined, { remoteAddress: '192.0.2.1' })).statusCode).toBe(
-      429,
-    );
+    expect(await knock(admin, '192.0.2.1')).toBe(200);
+    expect(await knock('wrong', '192.0.2.1')).toBe(429);
     nowMs += 60_000;
-    expect((await ask('GET', PLANS, undefined, { remoteAddress: '192.0.2.1' })).statusCode).toBe(
-      200,
-    );
+    expect(await knock('wrong', '192.0.2.1')).toBe(401);
   });
 
   test('only Host names of ours are answered; addresses are', async () => {
@@ -170,6 +213,7 @@ describe('answers', () => {
     expect((await ask('GET', `${PLANS}/kids`)).statusCode).toBe(404);
     const other = await ask('PUT', `${PLANS}/teens`, {}, { headers });
     expect(other.json()).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    expect(other.payload).not.toContain('first-admin');
   });
 
   test('pages follow one another to the end', async () => {
@@ -193,6 +237,22 @@ describe('answers', () => {
       after = page.next;
     }
     expect(ids).toEqual(subscribers.map((subscriber) => subscriber.id));
+  });
+
+  test('a cursor that is none is a fault, not the first page', async () => {
+    const { ask } = await anApi();
+    for (const url of ['/api/v1/audit', '/api/v1/rules', '/api/v1/sessions']) {
+      const page = await ask('GET', `${url}?after=later`);
+      expect([url, page.statusCode]).toEqual([url, 400]);
+      expect(page.json()).toMatchObject({ code: 'REQUEST_INVALID' });
+    }
+  });
+
+  test('no answer pins browsers to HTTPS, which nobody speaks here', async () => {
+    const { ask } = await anApi();
+    const { headers } = await ask('GET', PLANS);
+    expect(headers).not.toHaveProperty('strict-transport-security');
+    expect(headers).toHaveProperty('x-content-type-options', 'nosniff');
   });
 });
 
@@ -271,6 +331,10 @@ describe('the routes', () => {
     expect((await ask('GET', '/api/v1/tokens')).payload).not.toContain(secret);
     const again = await ask('POST', '/api/v1/tokens', { id: 'console', role: 'reader' });
     expect(again.statusCode).toBe(409);
+    for (const id of ['offline', 'first-start']) {
+      const posing = await ask('POST', '/api/v1/tokens', { id, role: 'reader' });
+      expect(posing.json()).toMatchObject({ code: 'TOKEN_NAME_RESERVED' });
+    }
     expect((await ask('DELETE', '/api/v1/tokens/console')).statusCode).toBe(204);
     expect((await ask('GET', PLANS, undefined, { headers })).statusCode).toBe(401);
   });
@@ -307,9 +371,11 @@ describe('the routes', () => {
     const { ask } = await anApi();
     const description = (await ask('GET', '/api/docs/json')).json<{
       openapi: string;
-      paths: Record<string, { put?: { requestBody?: unknown } }>;
+      paths: Record<string, { put?: { requestBody?: unknown }; delete?: { responses: object } }>;
     }>();
     expect(description.openapi).toBe('3.1.0');
     expect(description.paths['/api/v1/plans/{id}']?.put?.requestBody).toBeDefined();
+    const removed = description.paths['/api/v1/tokens/{id}']?.delete?.responses ?? {};
+    expect(Object.keys(removed)).toEqual(['204']);
   });
 });

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as dnsPacket from 'dns-packet';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeResponse } from '../../src/cli/describe-response.ts';
 import { formatTable } from '../../src/cli/output.ts';
 import { loadPolicyDocument } from '../../src/cli/policy-document.ts';
 import { runCli } from '../../src/cli/program.ts';
+import { openStore } from '../../src/lists/open-store.ts';
 
 let folder = '';
 
@@ -34,6 +35,15 @@ function write(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
+}
+
+/** An address where nothing listens. */
+async function nobody(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return `127.0.0.1:${port}`;
 }
 
 describe('the command line', () => {
@@ -78,13 +88,51 @@ describe('the command line', () => {
   });
 
   it('health leaves with 1 where nothing listens, and names the flag', async () => {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    const { code, err } = await run('health', '--admin', `127.0.0.1:${port}`);
+    const { code, err } = await run('health', '--admin', await nobody());
     expect(code).toBe(1);
     expect(err).toMatch(/ECONNREFUSED.*--admin/);
+  });
+});
+
+describe('with no server and no data folder', () => {
+  it('export says that there is nothing, and makes nothing', async () => {
+    const dataDir = join(folder, 'data');
+    const flags = ['--admin', await nobody(), '--data-dir', dataDir];
+    const { code, out, err } = await run('export', ...flags);
+    expect([code, out]).toEqual([1, '']);
+    expect(err).toContain(`there is no Stairgate database in "${dataDir}"`);
+    expect(existsSync(dataDir)).toBe(false);
+  });
+
+  it('a dry run shows what a first start would get, and makes nothing', async () => {
+    const dataDir = join(folder, 'data');
+    write('bad.txt', 'bad.example.org\n');
+    const list = '{ id: own, category: own, path: bad.txt }';
+    const document = write('doc.yaml', `lists:\n  - ${list}\n`);
+    const scratch = join(folder, 'scratch');
+    mkdirSync(scratch);
+    vi.stubEnv('TMPDIR', scratch);
+    const flags = ['--admin', await nobody(), '--data-dir', dataDir];
+    const { code, out, err } = await run('apply', document, '--dry-run', ...flags);
+    vi.unstubAllEnvs();
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain('would change: ');
+    expect(existsSync(dataDir)).toBe(false);
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+
+  it('a dry run on a data folder saves no contents in it', async () => {
+    const dataDir = join(folder, 'data');
+    await (await openStore(dataDir)).close();
+    const before = readdirSync(join(dataDir, 'lists'));
+    write('bad.txt', 'bad.example.org\n');
+    const list = '{ id: own, category: own, path: bad.txt }';
+    const document = write('doc.yaml', `lists:\n  - ${list}\n`);
+    const flags = ['--admin', await nobody(), '--data-dir', dataDir];
+    const { code, out } = await run('apply', document, '--dry-run', ...flags);
+    expect(code).toBe(0);
+    expect(out).toContain('own');
+    expect(readdirSync(join(dataDir, 'lists'))).toEqual(before);
   });
 });
 
@@ -138,6 +186,14 @@ describe('asking the API', () => {
   });
 });
 
+it('a token file that holds no token is refused, and what it holds is not shown', async () => {
+  const file = write('shadow', 'root:secret\nother:words\n');
+  const { code, err } = await run('list', '--admin', await nobody(), '--admin-token-file', file);
+  expect(code).toBe(1);
+  expect(err).toContain(`Reading the token ${file}: `);
+  expect(err).not.toContain('secret');
+});
+
 describe('the document of apply', () => {
   it('gets the contents of its files by their checksum', () => {
     write('adult.txt', 'bad.example.org\n');
@@ -173,6 +229,17 @@ describe('the document of apply', () => {
       expect(loadPolicyDocument(write('doc.yaml', text)).document).toEqual(document);
     }
     expect(() => loadPolicyDocument(write('doc.yaml', 'a: [\n'))).toThrow(/1 fault/);
+  });
+
+  it('with an alias that leads nowhere, or to very many values, is refused by its name', () => {
+    const levels = Array.from('bcde', (name, index) => {
+      const alias = `*${'abcd'[index]}`;
+      return `${name}: &${name} [${Array(10).fill(alias).join(', ')}]\n`;
+    });
+    for (const text of ['plans: *nobody\n', `a: &a [x]\n${levels.join('')}`]) {
+      const path = write('doc.yaml', text);
+      expect(() => loadPolicyDocument(path)).toThrow(`Reading the document ${path}: 1 fault`);
+    }
   });
 });
 

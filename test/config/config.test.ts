@@ -130,6 +130,18 @@ describe('upstreams', () => {
     expect(faultsOf(() => load(text))).toHaveLength(2);
   });
 
+  it.each([
+    ['0.0.0.0:5300', '127.0.0.1:5300'],
+    ['"[::]:5300"', '"[::1]:5300"'],
+  ])('%s is this machine, so it must not lead to the listener %s', (upstream, listener) => {
+    const text = `listen: [${listener}]\nupstreams: [${upstream}]\n`;
+    expect(faultsOf(() => load(text))).toHaveLength(1);
+  });
+
+  it('with an alias that leads nowhere are refused by the name of the file', () => {
+    expect(() => load('upstreams: *nobody\n')).toThrow('Checking the configuration of ');
+  });
+
   it('take port 53 unless one is written', () => {
     const config = load('upstreams: [192.0.2.1, "2001:db8::1", "[2001:db8::2]:5353"]\n');
     expect(config.upstreams).toEqual([

@@ -89,7 +89,7 @@ function serve(batch: PacketBatch, count: number, seen: SeenQuery[]): void {
       route: batch.routes[slot]!,
       transport: batch.transport,
       isStream: batch.isStream,
-      nowMs: batch.nowMs,
+      nowMs: batch.nowMs[0]!,
       nowSeconds: batch.nowSeconds,
     });
     batch.bytes[at + 2] = 0x80;

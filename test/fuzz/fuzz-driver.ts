@@ -66,7 +66,7 @@ export class FuzzDriver {
     batch.lengths[slot] = length;
     batch.addresses.set(this.#client, slot * 4);
     batch.ports[slot] = port;
-    batch.nowMs = this.harness.nowMs;
+    batch.nowMs[0] = this.harness.nowMs;
     batch.nowSeconds = this.harness.nowSeconds;
     const outcome = resolveQuery(this.resolver, batch, slot);
     return outcome > 0 ? batch.bytes.subarray(at, at + outcome) : outcome;

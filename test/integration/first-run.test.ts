@@ -4,7 +4,7 @@
  */
 
 import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,6 +28,22 @@ const TRANSPORTS = [
 interface Page<Item> {
   readonly items: readonly Item[];
 }
+
+test('a token file of the operator is the only admin token, and others that may read it are named', async () => {
+  const folder = await makeFolder();
+  const tokenFile = join(folder, 'secret');
+  writeFileSync(tokenFile, 'a-secret-of-the-operator\n', { mode: 0o644 });
+  const dataDir = join(folder, 'data');
+  const options = { upstream: '192.0.2.53', dataDir, arguments: ['--admin-token-file', tokenFile] };
+  await using server = await TestServer.start(options);
+  expect(server.log).toContain('others may read the admin token');
+  expect(existsSync(join(dataDir, 'admin.token'))).toBe(false);
+  const { stdout } = await server.run('token', 'list', '--admin-token-file', tokenFile);
+  expect(stdout).toContain('admin-token-file');
+  expect(stdout).not.toContain('first-admin');
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 describe('the first start in an empty folder', () => {
   const seeded = firstSeed('adult');

@@ -86,8 +86,10 @@ describe('looking at a content', () => {
 });
 
 test('a web page is refused even where the format is given and a line of it would pass', () => {
-  const page = Buffer.from('<html>\nwww.example.org\n</html>\n');
-  expect(() => inspectContent(page, 'domains')).toThrow('it is a web page');
+  for (const start of ['<html>', '<!-- portal -->\n<html>', '<div>', '<?xml version="1.0"?>']) {
+    const page = Buffer.from(`${start}\nwww.example.org\n</html>\n`);
+    expect(() => inspectContent(page, 'domains'), start).toThrow('it is a web page');
+  }
 });
 
 describe('the first start', () => {

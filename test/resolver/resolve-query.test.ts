@@ -462,6 +462,15 @@ describe('a forwarded question', () => {
     expect(harness.takeLate()[0]?.response.rcode).toBe('NXDOMAIN');
   });
 
+  it('carries no TTL above a day, whatever upstream says', () => {
+    const harness = new ResolverHarness();
+    const answer = [{ owner: QNAME, type: 1, ttl: 0x7fffffff, rdata: [192, 0, 2, 80] }];
+    const question = harness.park(aQuery().build());
+    const response = { question: { name: 'example.org', type: 1 }, answer };
+    harness.upstreamAnswers(question, rawResponse(response));
+    expect(harness.takeLate()[0]?.response.answers).toMatchObject([{ ttl: 86_400 }]);
+  });
+
   it('a negative answer is cached for its SOA’s time and clamped by the plan', () => {
     const harness = new ResolverHarness({ plan: { maxTtlSeconds: 20 } });
     const query = aQuery().name('no.example.org').build();

@@ -1,13 +1,27 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
+import { inThreadInspector } from '../../src/lists/inspect-content.ts';
 import { NO_PLAN, readCompileInputFrom } from '../../src/store/compile-input.ts';
 import type { AddressChange } from '../../src/store/sessions.ts';
+import { Store } from '../../src/store/store.ts';
 import { hashSecret } from '../../src/store/tokens.ts';
 import { aContent, ACTOR, aDataFolder, aDocument, aStore } from './support.ts';
 
@@ -25,6 +39,43 @@ describe('the data folder', () => {
     const store = await aStore();
     expect(statSync(store.dataDir).mode & 0o777).toBe(0o700);
     expect(statSync(join(store.dataDir, 'admin.token')).mode & 0o777).toBe(0o600);
+  });
+
+  test('is left alone where it is open to others and holds what is not ours', async () => {
+    const dataDir = aDataFolder();
+    writeFileSync(join(dataDir, 'passwd'), '');
+    chmodSync(dataDir, 0o755);
+    const error = await faultOf(aStore(dataDir));
+    expect(error.code).toBe('DATA_DIR_UNUSABLE');
+    expect(error.message).toContain('holds "passwd"');
+    expect(statSync(dataDir).mode & 0o777).toBe(0o755);
+    expect(readdirSync(dataDir)).toEqual(['passwd']);
+    rmSync(join(dataDir, 'passwd'));
+    mkdirSync(join(dataDir, 'lost+found'));
+    await expect(aStore(dataDir)).resolves.toBeDefined();
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("is refused where it is another user's", async () => {
+    const dataDir = aDataFolder();
+    chownSync(dataDir, 12_345, 12_345);
+    const error = await faultOf(aStore(dataDir));
+    expect([error.code, error.message]).toEqual([
+      'DATA_DIR_UNUSABLE',
+      expect.stringContaining('belongs to uid 12345, this process runs as uid 0'),
+    ]);
+    expect(readdirSync(dataDir)).toEqual([]);
+  });
+
+  test('has no token of its own where the operator brings one, or where nobody will serve', async () => {
+    const tokenFile = join(aDataFolder(), 'secret');
+    writeFileSync(tokenFile, 'a-secret-of-the-operator\n');
+    for (const options of [{ adminTokenFile: tokenFile }, { isOffline: true }]) {
+      const store = await Store.open(aDataFolder(), inThreadInspector, options);
+      onTestFinished(() => store.close());
+      expect(existsSync(join(store.dataDir, 'admin.token'))).toBe(false);
+      const ids = 'isOffline' in options ? [] : ['admin-token-file'];
+      expect(store.tokens().map(({ id }) => id)).toEqual(ids);
+    }
   });
 
   test('is used by one process at a time, and the second is told why', async () => {
@@ -259,6 +310,22 @@ describe('applying a document', () => {
     expect([...(await store.plans()).keys()]).toEqual(['kids']);
     expect(await store.subscriber('home-2')).toBeNull();
     expect([...(await store.categories()).keys()]).toEqual(['adult', 'court']);
+  });
+
+  test('prune leaves the seeded lists of lasting categories; by name they can be removed', async () => {
+    const store = await aStore();
+    const lists = ['builtin-protected', 'builtin-bypass', 'builtin-ads', 'own-bypass'].map(
+      (id) => ({
+        id,
+        category: id.replace(/^[a-z]+-/, ''),
+        contentSha256: aContent(store),
+      }),
+    );
+    await store.applyDocument({ lists }, ACTOR);
+    await store.applyDocument({ categories: [], lists: [] }, ACTOR, { isPruning: true });
+    expect([...(await store.lists()).keys()]).toEqual(['builtin-bypass', 'builtin-protected']);
+    await store.remove('list', 'builtin-protected', ACTOR);
+    expect([...(await store.lists()).keys()]).toEqual(['builtin-bypass']);
   });
 
   test('prune frees the addresses of whom it removes, the seeded catch-all included', async () => {

@@ -125,6 +125,23 @@ describe('a pool of workers', () => {
     expect(statesOf(pool)).toEqual(['restarting', 'restarting']);
   });
 
+  it('of two changes at once, the answer to the first is not taken for one to the second', async () => {
+    const { pool, state } = aPool();
+    await pool.start(1);
+    const first = pool.configure();
+    state.behaviourOf = () => 'ignores configure';
+    let isSecondDone = false;
+    const second = pool.configure().then(
+      () => (isSecondDone = true),
+      () => undefined,
+    );
+    await first;
+    await pool.install(install(2));
+    expect(isSecondDone).toBe(false);
+    await pool.stop(0);
+    await second;
+  });
+
   it('stops within its deadline also where a worker does not listen any more', async () => {
     const { pool } = aPool(() => 'ignores stop');
     await pool.start(2);

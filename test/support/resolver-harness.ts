@@ -154,7 +154,7 @@ export class ResolverHarness {
     batch.lengths[1] = query.length;
     batch.addresses.set(parseIpAddress(client)!, 4);
     batch.ports[1] = port;
-    batch.nowMs = this.nowMs;
+    batch.nowMs[0] = this.nowMs;
     batch.nowSeconds = this.nowSeconds;
     const length = resolveQuery(this.resolver, batch, 1);
     return length > 0 ? batch.bytes.slice(at, at + length) : length;

@@ -3,7 +3,7 @@
 import { Type } from 'typebox';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
-import { PAGE_ITEMS, pageOf, PageQuerySchema, toPage } from '../paging.ts';
+import { PAGE_ITEMS, pageOf, PageQuerySchema, parseCursor, toPage } from '../paging.ts';
 
 const EntrySchema = Type.Object({
   sequence: Type.Integer(),
@@ -38,8 +38,8 @@ export function addAuditRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
     },
     async (request) => {
       const { limit = PAGE_ITEMS, after } = request.query;
-      const isCursor = after !== undefined && /^\d{1,15}$/.test(after);
-      const rows = await store.auditPage({ before: isCursor ? Number(after) : null, limit });
+      const before = after === undefined ? null : parseCursor(after);
+      const rows = await store.auditPage({ before, limit });
       const items = rows.map(({ previous_hash: previousHash, ...row }) => ({
         ...row,
         before: parseOrNull(row.before),

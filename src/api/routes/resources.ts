@@ -3,8 +3,10 @@
  * names only it, so that the API and `stairgate apply` cannot differ.
  */
 
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { AppError } from '../../lib/errors.ts';
+import { PROTECTED_CATEGORY } from '../../store/canonical.ts';
 import {
   CategorySchema,
   ListSchema,
@@ -15,6 +17,7 @@ import {
 import type { Stored } from '../../store/records.ts';
 import type { Role } from '../../store/schema.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
+import { requireRole } from '../auth.ts';
 import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
 import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -44,7 +47,8 @@ const KINDS = {
       { additionalProperties: false },
     ),
     answer: Type.Object({ ...CategorySchema.properties, ...revision, bit: Type.Integer() }),
-    role: 'editor',
+    role: 'operator',
+    rule: 'Needs the role operator: the class of a category decides who may overrule it.',
   },
   list: {
     body: Type.Object(
@@ -53,6 +57,7 @@ const KINDS = {
     ),
     answer: Type.Object({ ...ListSchema.properties, ...revision, ...listReport }),
     role: 'editor',
+    rule: 'Lists of `protected` and of categories of class law need the role operator, others editor.',
   },
   plan: {
     body: Type.Object(
@@ -61,6 +66,7 @@ const KINDS = {
     ),
     answer: Type.Object({ ...PlanSchema.properties, ...revision }),
     role: 'operator',
+    rule: 'Needs the role operator.',
   },
 } as const;
 
@@ -105,7 +111,12 @@ function addReadingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: Sm
 function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: SmallKind): void {
   const path = `/api/v1/${SECTION_OF[kind]}/:id`;
   const access: Role = KINDS[kind].role;
-  const shared = { tags: [SECTION_OF[kind]], params: IdParams, querystring: WaitSchema };
+  const shared = {
+    tags: [SECTION_OF[kind]],
+    description: KINDS[kind].rule,
+    params: IdParams,
+    querystring: WaitSchema,
+  };
   const response = { 200: ReceiptSchema };
   app.put(
     path,
@@ -113,6 +124,8 @@ function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: Sm
     async (request) => {
       const { id } = request.params;
       const document = documentOf(kind, id, request.body);
+      const category = 'category' in request.body ? request.body.category : null;
+      if (kind === 'list') await checkListRole(request, controlPlane, id, category);
       const context = writeContextOf(request, { kind, id });
       const result = await controlPlane.store.applyDocument(document, context);
       return receiptOf(result, controlPlane, request, request.query.wait === true);
@@ -120,10 +133,29 @@ function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: Sm
   );
   app.delete(path, { schema: { ...shared, response }, config: { access } }, async (request) => {
     const { id } = request.params;
+    if (kind === 'list') await checkListRole(request, controlPlane, id, null);
     const context = writeContextOf(request, { kind, id });
     const result = await controlPlane.store.remove(kind, id, context);
     return receiptOf(result, controlPlane, request, request.query.wait === true);
   });
+}
+
+/**
+ * An editor keeps lists, but neither what no list may block nor what the law wants blocked; the
+ * category that the list has now counts as well as the one that it would get.
+ */
+async function checkListRole(
+  request: FastifyRequest,
+  { store }: ControlPlane,
+  id: string,
+  newCategory: string | null,
+): Promise<void> {
+  const [lists, categories] = [await store.lists(), await store.categories()];
+  for (const category of [lists.get(id)?.record.category, newCategory]) {
+    if (category === undefined || category === null) continue;
+    const isLaw = categories.get(category)?.record.class === 'law';
+    if (isLaw || category === PROTECTED_CATEGORY) requireRole(request, 'operator');
+  }
 }
 
 /** @throws AppError `REQUEST_INVALID` where the body names another resource than the path */

@@ -5,7 +5,7 @@ import { SUBSCRIBER_ID_PATTERN } from '../../store/document.ts';
 import { canonicalName } from '../../store/rule-name.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
-import { PAGE_ITEMS, pageOf, pageQuery } from '../paging.ts';
+import { PAGE_ITEMS, pageOf, pageQuery, parseCursor } from '../paging.ts';
 import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
 
 const owner = Type.Enum(['plan', 'subscriber']);
@@ -38,7 +38,7 @@ export function addRuleRoutes(app: ApiInstance, controlPlane: ControlPlane): voi
     },
     async (request) => {
       const { limit = PAGE_ITEMS, after = '0', ...query } = request.query;
-      const offset = /^\d{1,12}$/.test(after) ? Number(after) : 0;
+      const offset = parseCursor(after);
       const items = await store.rulePage({
         owner: query.owner ?? null,
         ownerId: query.ownerId ?? null,

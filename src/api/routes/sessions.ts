@@ -5,10 +5,11 @@
 
 import { Type } from 'typebox';
 import { SubscriberSchema } from '../../store/document.ts';
+import { canonicalPrefix } from '../../store/prefix-key.ts';
 import type { Session } from '../../store/sessions.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
-import { PAGE_ITEMS, pageOf, PageQuerySchema, toPage } from '../paging.ts';
+import { invalidCursor, PAGE_ITEMS, pageOf, PageQuerySchema, toPage } from '../paging.ts';
 
 /** A lost "session ended" must not leave an address with the wrong household for ever. */
 const TTL_SECONDS_MAX = 31 * 86_400;
@@ -63,6 +64,7 @@ export function addSessionRoutes(
     },
     async (request) => {
       const { limit = PAGE_ITEMS, after = '' } = request.query;
+      if (after !== '' && canonicalPrefix(after) === null) throw invalidCursor(after);
       const sessions = await store.sessionPage({ limit, after });
       return toPage(sessions.map(toAnswer), limit, (one) => one.address);
     },

@@ -46,7 +46,10 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
   );
   app.delete(
     `${PATH}/:id`,
-    { schema: { tags, params: Type.Object({ id }) }, config: { access: 'admin' } },
+    {
+      schema: { tags, params: Type.Object({ id }), response: { 204: Type.Null() } },
+      config: { access: 'admin' },
+    },
     async (request, reply) => {
       await store.removeToken(request.params.id, { actor: request.actor });
       return reply.code(204).send();

@@ -9,7 +9,7 @@ import type { ServeOptions } from '../options.ts';
 import type { Output } from '../output.ts';
 import { loadPolicyDocument } from '../policy-document.ts';
 import { openPolicyTarget } from '../policy-target.ts';
-import type { PolicyTarget } from '../policy-target.ts';
+import type { PolicyTarget, PolicyUse } from '../policy-target.ts';
 import { describeChanges, describeCounts, describeReports } from '../apply-words.ts';
 
 interface ApplyFlags extends ServeOptions {
@@ -25,7 +25,8 @@ export function addApplyCommand(program: Command, output: Output): void {
     .option('--prune', 'also remove what the sections of the document do not name')
     .action(async (file: string, flags: ApplyFlags) => {
       const loaded = loadPolicyDocument(file);
-      await withTarget(flags, async (target) => {
+      const use = flags.dryRun === true ? 'dry-run' : 'apply';
+      await withTarget(flags, use, async (target) => {
         const isPruning = flags.prune === true;
         if (isPruning || flags.dryRun === true) {
           // Counts come before anything is removed.
@@ -44,7 +45,7 @@ export function addExportCommand(program: Command, output: Output): void {
     .description('write everything as one document; applying it changes nothing')
     .option('--output <file>', 'write to a file instead of the standard output')
     .action(async (flags: ServeOptions & { readonly output?: string }) => {
-      await withTarget(flags, async (target) => {
+      await withTarget(flags, 'export', async (target) => {
         const text = stringify(await target.exportDocument(), { lineWidth: 0 });
         if (flags.output === undefined) output.out(text.trimEnd());
         else writeFileSync(flags.output, text, { mode: 0o600 });
@@ -54,9 +55,10 @@ export function addExportCommand(program: Command, output: Output): void {
 
 async function withTarget(
   flags: ServeOptions,
+  use: PolicyUse,
   work: (target: PolicyTarget) => Promise<void>,
 ): Promise<void> {
-  const target = await openPolicyTarget(clientConfigOf(flags));
+  const target = await openPolicyTarget(clientConfigOf(flags), use);
   try {
     await work(target);
   } finally {

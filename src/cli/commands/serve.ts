@@ -5,6 +5,7 @@
  *     SIGTERM, SIGINT   no new work, what is in flight is finished within the deadline, exit 0
  */
 
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
@@ -67,6 +68,7 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
   const { tokenFile } = config.admin;
   const tokenOptions = tokenFile === null ? {} : { adminTokenFile: tokenFile };
   const store = await openStore(config.dataDir, tokenOptions);
+  if (tokenFile !== null) warnOfOpenFile(tokenFile, log);
   const undo: (() => Promise<unknown>)[] = [() => store.close()];
   try {
     // Of the API only what went wrong is logged, not every request.
@@ -98,6 +100,16 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     for (const step of undo) await step().catch(() => undefined);
     throw error;
   }
+}
+
+/** No refusal: secrets of Docker are 0444, those of systemd have an ACL that looks like a group. */
+function warnOfOpenFile(path: string, log: Logger): void {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  log.warn(
+    { path, mode: mode.toString(8) },
+    'others may read the admin token; mode 0600 closes it',
+  );
 }
 
 async function listen(api: Api, host: string, port: number): Promise<void> {
