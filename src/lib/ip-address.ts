@@ -48,6 +48,14 @@ export function prefixWordMask(length: number, word: number): number {
   return bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
 }
 
+/**
+ * All masks, `PREFIX_MASKS[length * 4 + word]`, for the query path: a mask that a function returns
+ * is above 2^31 and would be boxed, 16 octets a word.
+ */
+export const PREFIX_MASKS = Uint32Array.from({ length: 129 * 4 }, (_, index) =>
+  prefixWordMask(index >>> 2, index & 3),
+);
+
 /** RFC 5952 text; IPv4 dotted. */
 export function formatIpAddress(words: ArrayLike<number>, at = 0): string {
   if (isIpv4Words(words, at)) {

@@ -22,7 +22,7 @@
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { hashWords } from '../lib/half-siphash.ts';
 import type { IpPrefix } from '../lib/ip-address.ts';
-import { isIpv4Words, prefixWordMask } from '../lib/ip-address.ts';
+import { isIpv4Words, PREFIX_MASKS } from '../lib/ip-address.ts';
 import type { SubscriberTable } from './subscribers.ts';
 import { createSubscriberTable, lookUpAddress, writePrefix } from './subscribers.ts';
 
@@ -153,7 +153,7 @@ function findBucket(
 ): number {
   const { key, hash, tags, seenMs } = table;
   for (let word = 0; word < 4; word++) {
-    key[word] = addresses[at + word]! & prefixWordMask(prefixLength, word);
+    key[word] = addresses[at + word]! & PREFIX_MASKS[prefixLength * 4 + word]!;
   }
   hashWords(table.seed, key, 0, 4, hash);
   // 0 means "never used", so that the one tag of 0 stands in for another.

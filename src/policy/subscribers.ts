@@ -24,7 +24,7 @@
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { hashWords } from '../lib/half-siphash.ts';
 import type { IpPrefix } from '../lib/ip-address.ts';
-import { isIpv4Words, prefixWordMask } from '../lib/ip-address.ts';
+import { isIpv4Words, PREFIX_MASKS } from '../lib/ip-address.ts';
 import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
 
@@ -43,11 +43,6 @@ const KIND_SHIFT = 24;
 const PROFILE_BITS = 0xffffff;
 /** The greatest profile number that a slot can hold. */
 export const PROFILE_NUMBER_MAX = PROFILE_BITS - 1;
-
-/** `PREFIX_MASKS[length * 4 + word]`. */
-const PREFIX_MASKS = Uint32Array.from({ length: 129 * 4 }, (_, index) =>
-  prefixWordMask(index >>> 2, index & 3),
-);
 
 export interface SubscriberTable {
   readonly buffer: SharedArrayBuffer;

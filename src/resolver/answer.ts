@@ -90,6 +90,7 @@ import {
   COUNT_REFUSED_TYPE,
   COUNT_SERVFAIL,
 } from './query-record.ts';
+import { isNameBlocked } from './decide-question.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
 /** Blocked answers live this long under the clamp: soon after an opening the name resolves. */
@@ -197,9 +198,13 @@ export function answerAny(resolver: Resolver): number {
 
 /**
  * The configured records of the asked name, or NODATA where it has none of the asked type. A CNAME
- * is followed as long as its target is configured here too.
+ * is followed as long as its target is configured here too; each target is decided on as any other.
  */
-export function answerLocalRecords(resolver: Resolver, first: number): number {
+export function answerLocalRecords(
+  resolver: Resolver,
+  images: InstalledImages,
+  first: number,
+): number {
   const { view, local, ttlLimit } = resolver;
   begin(resolver, COUNT_LOCAL);
   let answerCount = 0;
@@ -213,6 +218,9 @@ export function answerLocalRecords(resolver: Resolver, first: number): number {
     while (index >= 0) {
       const { type, ttlSeconds, rdata } = local.records[index]!;
       if (at - view.at + 12 + rdata.length > resolver.limit) return finishTruncated(resolver);
+      if (type === TYPE_CNAME && isNameBlocked(resolver, images, rdata, 0)) {
+        return answerBlocked(resolver, images, resolver.targetDecision);
+      }
       if (type === TYPE_CNAME && view.qtype !== TYPE_CNAME) {
         target = local.targetOf[index]!;
         owner = 0xc000 | (at - view.at + 12);

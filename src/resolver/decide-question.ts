@@ -59,25 +59,30 @@ export function isTargetBlocked(
   targetMask: Uint32Array | null,
 ): boolean {
   const { policies } = images;
-  const { record, targetHashes, targetDecision } = resolver;
+  const { record } = resolver;
   if (answer.targetCount === 0) return false;
   if (targetMask !== null && !canBlock(policies, record, targetMask)) return false;
   let at = answer.targetsAt;
   for (let target = 0; target < answer.targetCount; target++) {
-    hashSuffixes(targetHashes, resolver.seed, answer.bytes, at);
-    lookUpCategories(images.blocklist, targetHashes, resolver.targetMask);
-    const action = decideTarget(
-      targetDecision,
-      policies,
-      record,
-      targetHashes,
-      resolver.targetMask,
-      resolver.decision,
-    );
-    if (action === DECIDE_BLOCK) return true;
+    if (isNameBlocked(resolver, images, answer.bytes, at)) return true;
     at += nameLength(answer.bytes, at);
   }
   return false;
+}
+
+/** Decides on one target, lower-cased wire octets, into `resolver.targetDecision`. */
+export function isNameBlocked(
+  resolver: Resolver,
+  images: InstalledImages,
+  name: Uint8Array,
+  at: number,
+): boolean {
+  const { targetHashes, targetMask, targetDecision, record, decision } = resolver;
+  hashSuffixes(targetHashes, resolver.seed, name, at);
+  lookUpCategories(images.blocklist, targetHashes, targetMask);
+  const { policies } = images;
+  const action = decideTarget(targetDecision, policies, record, targetHashes, targetMask, decision);
+  return action === DECIDE_BLOCK;
 }
 
 /** Gathers the categories of all targets into one mask, to be kept beside the cached answer. */

@@ -15,7 +15,7 @@
 
 import { copyBytes, writeUint16 } from '../lib/bytes.ts';
 import { hashWords, type HashSeed } from '../lib/half-siphash.ts';
-import { isIpv4Words, prefixWordMask } from '../lib/ip-address.ts';
+import { isIpv4Words, PREFIX_MASKS } from '../lib/ip-address.ts';
 import type { PacketBatch } from '../lib/packet-batch.ts';
 import { CLASS_IN, FLAG_CD, HEADER_BYTES } from '../dns/constants.ts';
 import { NAME_BYTES_MAX } from '../dns/name.ts';
@@ -383,7 +383,7 @@ function clientBucket(
   // An IPv6 client has a whole /56 to choose its addresses from.
   const length = isIpv4Words(addresses, at) ? 128 : 56;
   for (let word = 0; word < 4; word++) {
-    client[word] = addresses[at + word]! & prefixWordMask(length, word);
+    client[word] = addresses[at + word]! & PREFIX_MASKS[length * 4 + word]!;
   }
   hashWords(seed, client, 0, 4, pending.hash);
   return pending.hash[0]! & (CLIENT_BUCKETS - 1);

@@ -67,7 +67,7 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   if (view.qtype === TYPE_ANY) return answerAny(resolver);
 
   const record = firstRecordOf(resolver.local, view.hashes);
-  if (record >= 0) return answerLocalRecords(resolver, record);
+  if (record >= 0) return answerLocalRecords(resolver, images, record);
 
   const found = findCached(resolver, Math.floor(batch.nowMs[0]! / 1000));
   if (found === LOOKUP_EXPIRING) prefetch(resolver);
