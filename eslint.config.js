@@ -24,7 +24,8 @@ export default tseslint.config(
     },
   },
   {
-    files: [...FLOORS_0_TO_3, 'test/**/*.ts', 'bench/**/*.ts'],
+    // The packet ring is floor 4 by what it calls and query path by how often.
+    files: [...FLOORS_0_TO_3, 'src/transport/packet-ring.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {

@@ -38,6 +38,7 @@ export interface Config {
   };
   readonly dataDir: string;
   readonly workers: number;
+  readonly udp: ConfigFile['udp'];
   readonly access: Readonly<ConfigFile['access']>;
   readonly tcp: Readonly<ConfigFile['tcp']>;
   readonly cache: Readonly<ConfigFile['cache']>;
@@ -90,7 +91,16 @@ export function loadClientConfig(sources: ConfigSources): ClientConfig {
 
 /** Keys whose change by a reload takes effect only after a restart. */
 export function findRestartKeys(before: Config, after: Config): string[] {
-  const keys = ['listen', 'admin', 'dataDir', 'workers', 'tcp', 'cache', 'pendingMax'] as const;
+  const keys = [
+    'listen',
+    'admin',
+    'dataDir',
+    'workers',
+    'udp',
+    'tcp',
+    'cache',
+    'pendingMax',
+  ] as const;
   return keys.filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }
 
@@ -163,8 +173,13 @@ function complete(file: ConfigFile, resolvConfPath: string): Config {
       ttlSeconds: ttlSeconds ?? RECORD_TTL_SECONDS,
     })),
     admin: { ...file.admin, listen: endpointOf(file.admin.listen, null) },
-    workers: file.workers === 'auto' ? availableParallelism() : file.workers,
+    workers: file.workers === 'auto' ? defaultWorkers() : file.workers,
   };
+}
+
+/** A worker for each processor but one, which is the control plane's. */
+function defaultWorkers(): number {
+  return Math.max(1, availableParallelism() - 1);
 }
 
 /** The schema has checked the text before. */

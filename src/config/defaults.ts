@@ -13,6 +13,7 @@ export const CONFIG_DEFAULTS: ConfigFile = {
   admin: { listen: '127.0.0.1:8053', hosts: [], tokenFile: null },
   dataDir: './data',
   workers: 'auto',
+  udp: 'auto',
   access: {
     prefixes: [
       '127.0.0.0/8',

@@ -74,6 +74,7 @@ export const ConfigSchema = section({
   workers: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1, maximum: 256 })], {
     description: 'auto or a whole number from 1 to 256',
   }),
+  udp: Type.Enum(['auto', 'batch', 'dgram'], { description: 'auto, batch or dgram' }),
   access: section({
     prefixes: list(prefixText, 0, 10_000, 'up to 10000 prefixes'),
     ratePerSecond: count(1, 10_000_000),

@@ -43,17 +43,19 @@ export const UDP_SLOT_BYTES = 4096;
 /** Octets of a TCP slot: the longest DNS message (RFC 7766, section 8). */
 export const TCP_SLOT_BYTES = 65_535;
 
+/** @param options.bytes memory for the slots, where the transport has its own */
 export function createPacketBatch(options: {
   slotCount: number;
   slotBytes: number;
   transport: number;
   isStream: boolean;
+  bytes?: Uint8Array;
 }): PacketBatch {
   const { slotCount, slotBytes, transport, isStream } = options;
   return {
     slotCount,
     slotBytes,
-    bytes: new Uint8Array(slotCount * slotBytes),
+    bytes: options.bytes ?? new Uint8Array(slotCount * slotBytes),
     lengths: new Int32Array(slotCount),
     addresses: new Uint32Array(slotCount * 4),
     ports: new Uint16Array(slotCount),

@@ -2,9 +2,14 @@
  * The one writer of the live subscriber table (layout and rules of concurrency: `subscribers`). Lives
  * on the main thread.
  *
- * When 70 % of the slots are used, deleted ones included, it moves the entries to a new buffer and
- * says so (`onBuffer`); the owner hands the buffer to the workers. Until every worker has reported it,
- * writes go to both buffers, so that no worker works on an old state; then the owner calls `retire`.
+ * When 70 % of the slots are used, deleted ones included, it begins a new buffer. A million entries
+ * would hold the thread up, so each write moves a few slots; until all are moved, the new buffer is
+ * written beside the old one and nobody reads it. Then it says so (`onBuffer`); the owner hands the
+ * buffer to the workers. Until every worker has reported it, writes go to both buffers, so that no
+ * worker works on an old state; then the owner calls `retire`.
+ *
+ *     used    0.52 ──────────▶ 0.70 ──── moving ────▶ onBuffer ──── both written ────▶ retire
+ *                                 all moved long before 0.90
  */
 
 import type { HashSeed } from '../lib/half-siphash.ts';
@@ -13,20 +18,22 @@ import type { SubscriberTable } from './subscribers.ts';
 import {
   SLOT_SAME,
   SLOT_TAKEN,
+  copySlots,
   createSubscriberTable,
   erasePrefix,
-  forEachPrefix,
   lookUpPrefix,
   writePrefix,
 } from './subscribers.ts';
 
 const SLOTS_MIN = 1024;
-/** Of a new buffer: 20 octets a slot at this load are 31.25 octets an entry. */
-const LOAD_NEW = 0.64;
+/** Of a new buffer: 16.5 octets a slot at this load are 31.7 octets an entry. */
+const LOAD_NEW = 0.52;
 /** Where a new buffer is due. */
 const LOAD_MAX = 0.7;
-/** A buffer on its way out takes new prefixes up to here: probes stay short, and always end. */
+/** A buffer on its way out takes new prefixes up to here: probes stay short, and always end. What is in it still changes. */
 const LOAD_OLD_MAX = 0.9;
+/** Slots that one write moves: some microseconds, and all are moved before the old buffer is full. */
+const SLOTS_MOVED = 32;
 
 export interface SubscriberWriterOptions {
   /** Entries that are expected; spares rebuilding while they are loaded. */
@@ -38,7 +45,6 @@ export interface SubscriberWriterOptions {
 interface LiveTable {
   readonly table: SubscriberTable;
   readonly generation: number;
-  readonly slotCount: number;
   /** Slots that are not "never used". */
   usedCount: number;
 }
@@ -48,6 +54,9 @@ export class SubscriberWriter {
   readonly #onBuffer: (buffer: SharedArrayBuffer, generation: number) => void;
   /** The newest last; the others are still read by some worker. */
   #tables: LiveTable[];
+  /** The next newest: takes every write, and the entries of the newest that come after `movedSlots`. */
+  #growing: LiveTable | null = null;
+  #movedSlots = 0;
   #entryCount = 0;
 
   constructor(seed: HashSeed, options: SubscriberWriterOptions = {}) {
@@ -72,22 +81,24 @@ export class SubscriberWriter {
 
   /** Publishes a prefix, or gives it another profile; in force when this returns. */
   insert(prefix: IpPrefix, profile: number): void {
+    const newest = this.#newest();
     for (const live of this.#tables) {
-      const isNewest = live === this.#newest();
-      if (!isNewest && live.usedCount >= live.slotCount * LOAD_OLD_MAX) continue;
-      const effect = writePrefix(live.table, prefix, profile);
-      if (effect === SLOT_TAKEN) live.usedCount++;
-      if (isNewest && effect !== SLOT_SAME) this.#entryCount++;
+      if (live !== newest && isFullFor(live, prefix)) continue;
+      const effect = insertInto(live, prefix, profile);
+      if (live === newest && effect !== SLOT_SAME) this.#entryCount++;
     }
-    const { usedCount, slotCount } = this.#newest();
-    if (usedCount >= slotCount * LOAD_MAX) this.#rebuild(this.#entryCount);
+    if (this.#growing !== null) insertInto(this.#growing, prefix, profile);
+    else if (loadOf(newest) >= LOAD_MAX) this.#grow();
+    this.#moveSome();
   }
 
   /** Takes a prefix away. @returns false where it was not there */
   delete(prefix: IpPrefix): boolean {
-    const isThere = lookUpPrefix(this.#newest().table, prefix.words, 0, prefix.length) >= 0;
-    for (const live of this.#tables) erasePrefix(live.table, prefix);
+    let isThere = false;
+    for (const live of this.#tables) isThere = erasePrefix(live.table, prefix);
+    if (this.#growing !== null) erasePrefix(this.#growing.table, prefix);
     if (isThere) this.#entryCount--;
+    this.#moveSome();
     return isThere;
   }
 
@@ -97,27 +108,27 @@ export class SubscriberWriter {
     this.#tables = this.#tables.filter((live) => live.generation >= oldest);
   }
 
-  /** Makes room for so many new prefixes at once, with one new buffer at most. */
-  reserve(entries: number): void {
-    const { usedCount, slotCount } = this.#newest();
-    if (usedCount + entries >= slotCount * LOAD_MAX) this.#rebuild(this.#entryCount + entries);
+  #grow(): void {
+    this.#growing = this.#createTable(this.#entryCount, this.generation + 1);
+    this.#movedSlots = 0;
   }
 
-  #rebuild(entries: number): void {
-    const old = this.#newest();
-    const live = this.#createTable(entries, old.generation + 1);
-    forEachPrefix(old.table, (prefix, profile) => {
-      writePrefix(live.table, prefix, profile);
-      live.usedCount++;
-    });
-    this.#tables.push(live);
-    this.#onBuffer(live.table.buffer, live.generation);
+  /** An entry behind `movedSlots` was copied, one before it will be, and the new buffer has every write since. */
+  #moveSome(): void {
+    const growing = this.#growing;
+    if (growing === null) return;
+    const { table } = this.#newest();
+    growing.usedCount += copySlots(table, growing.table, this.#movedSlots, SLOTS_MOVED);
+    this.#movedSlots += SLOTS_MOVED;
+    if (this.#movedSlots < table.slotCount) return;
+    this.#growing = null;
+    this.#tables.push(growing);
+    this.#onBuffer(growing.table.buffer, growing.generation);
   }
 
   #createTable(entries: number, generation: number): LiveTable {
     const slotCount = Math.max(SLOTS_MIN, Math.ceil(entries / LOAD_NEW));
-    const table = createSubscriberTable(slotCount, this.#seed);
-    return { table, generation, slotCount, usedCount: 0 };
+    return { table: createSubscriberTable(slotCount, this.#seed), generation, usedCount: 0 };
   }
 
   #newest(): LiveTable {
@@ -125,4 +136,19 @@ export class SubscriberWriter {
     if (newest === undefined) throw new Error('Invariant broken: a writer has a table');
     return newest;
   }
+}
+
+function isFullFor(live: LiveTable, { words, length }: IpPrefix): boolean {
+  return loadOf(live) >= LOAD_OLD_MAX && lookUpPrefix(live.table, words, 0, length) < 0;
+}
+
+/** @returns what `writePrefix` says */
+function insertInto(live: LiveTable, prefix: IpPrefix, profile: number): number {
+  const effect = writePrefix(live.table, prefix, profile);
+  if (effect === SLOT_TAKEN) live.usedCount++;
+  return effect;
+}
+
+function loadOf({ usedCount, table }: LiveTable): number {
+  return usedCount / table.slotCount;
 }

@@ -18,7 +18,6 @@ import { loadSeed } from '../compiler/seed-file.ts';
 import { findRestartKeys } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { formatEndpoint } from '../lib/endpoint.ts';
-import type { Endpoint } from '../lib/endpoint.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { Store } from '../store/store.ts';
@@ -32,7 +31,7 @@ import type {
   Status,
 } from './control-plane-contract.ts';
 import { Explainer } from './explainer.ts';
-import { chooseListeners } from './listeners.ts';
+import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { collectSamples } from './metric-samples.ts';
 import { openImages, Publisher } from './publisher.ts';
@@ -78,9 +77,9 @@ export class Supervisor implements ControlPlane {
   readonly #explainer: Explainer;
   readonly #storedFingerprint: string | null;
   #config: Config;
-  #listen: readonly Endpoint[] = [];
+  /** Empty until `start` has chosen; no worker is told before. */
+  #listeners: Listeners = { listen: [], workerCount: 0, udp: 'dgram', remarks: [] };
   #expiryTimer: NodeJS.Timeout | null = null;
-  #workerCount: number;
   #isStopping = false;
 
   /** @param store open, and closed by whoever opened it */
@@ -90,7 +89,6 @@ export class Supervisor implements ControlPlane {
     this.store = store;
     this.#options = options;
     this.#config = config;
-    this.#workerCount = config.workers;
     const seed = loadSeed(config.dataDir);
     const stored = this.#readStoredImages(seed);
     this.#storedFingerprint = stored?.addressFingerprint ?? null;
@@ -126,13 +124,13 @@ export class Supervisor implements ControlPlane {
    */
   async start(): Promise<void> {
     const { log } = this.#options;
-    const { listen, workerCount, remarks } = await chooseListeners(this.#config);
-    for (const remark of remarks) log.warn({}, remark);
-    this.#listen = listen;
-    this.#workerCount = workerCount;
+    const listeners = await chooseListeners(this.#config);
+    for (const remark of listeners.remarks) log.warn({}, remark);
+    this.#listeners = listeners;
+    log.info({ workers: listeners.workerCount, udp: listeners.udp }, 'starting workers');
     try {
       await this.#prepareImages();
-      await this.#pool.start(workerCount);
+      await this.#pool.start(listeners.workerCount);
     } catch (error) {
       await this.#compiler.close();
       throw error;
@@ -290,8 +288,8 @@ export class Supervisor implements ControlPlane {
 
   #workerConfig(index: number): WorkerConfig {
     const { seed } = this.#publisher.inForce;
-    const count = this.#workerCount;
-    return workerConfigOf(this.#config, { index, count, seed, listen: this.#listen });
+    const { workerCount: count, listen, udp } = this.#listeners;
+    return workerConfigOf(this.#config, { index, count, seed, listen, udp });
   }
 
   #imageSet(): ImageSet | null {

@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
-import type { WorkerConfig } from '../worker/messages.ts';
+import type { UdpMode, WorkerConfig } from '../worker/messages.ts';
 
 /** What the configuration does not say but the start has found out. */
 export interface WorkerPlace {
@@ -12,6 +12,7 @@ export interface WorkerPlace {
   readonly seed: HashSeed;
   /** With the ports that were really chosen. */
   readonly listen: readonly Endpoint[];
+  readonly udp: UdpMode;
 }
 
 export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig {
@@ -22,6 +23,7 @@ export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig
     listen: place.listen,
     upstreamGroups: [{ name: '.', upstreams: config.upstreams }, ...config.zones],
     records: config.records,
+    udp: place.udp,
     access: config.access,
     tcp: {
       connectionsMax: shareOf(config.tcp.connectionsMax, place.count),

@@ -1,16 +1,13 @@
 /**
- * Sockets that several workers can share a port with. Node 20 cannot set `SO_REUSEPORT`, so this
- * one file makes the descriptor through koffi; `dgram.bind({ fd })` and `server.listen({ fd })`
- * take it over. The kernel then spreads the clients over the workers.
- *
- * Layouts and numbers are those of 64-bit Linux. Elsewhere, or where koffi is not installed,
- * `loadBoundSockets` says why and the caller runs one worker on plain sockets.
+ * Sockets that several workers can share a port with. Node 20 cannot set `SO_REUSEPORT`, so the
+ * descriptor is made here; `dgram.bind({ fd })` and `server.listen({ fd })` take it over. The kernel
+ * then spreads the clients over the workers. Without the system calls (`libc`) there is one worker,
+ * on plain sockets.
  */
 
-import { endianness } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import { messageOf } from '../lib/errors.ts';
 import { isIpv4Words, parseIpAddress } from '../lib/ip-address.ts';
+import type { Libc } from './libc.ts';
 import { listenError, type Protocol } from './listen-error.ts';
 
 const AF_INET = 2;
@@ -22,6 +19,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
+const SO_MEMINFO = 55;
+/** What SO_MEMINFO fills, `SK_MEMINFO_VARS` words, and the one that counts drops. */
+const MEMINFO_WORDS = 9;
+const MEMINFO_DROPS = 8;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const IPPROTO_IPV6 = 41;
@@ -43,54 +44,14 @@ export interface BoundSockets {
   bind(protocol: Protocol, address: string, port: number): number;
   /** Closes a descriptor that no Node socket took over. */
   close(descriptor: number): void;
+  /**
+   * Packets that the kernel dropped since the socket was made, nearly all because its receive buffer
+   * was full; 0 where the kernel does not say (before Linux 4.12).
+   */
+  kernelDropsOf(descriptor: number): number;
 }
 
-/** `sockets` is null where they cannot be had; `reason` then says why, for the one log line. */
-export interface BoundSocketsLoad {
-  readonly sockets: BoundSockets | null;
-  readonly reason: string;
-}
-
-/** The C functions, as koffi gives them: -1 is failure, and `errno` then says which. */
-interface Libc {
-  socket(family: number, type: number, protocol: number): number;
-  setsockopt(fd: number, level: number, option: number, value: Int32Array, length: number): number;
-  bind(fd: number, address: Uint8Array, length: number): number;
-  close(fd: number): number;
-  if_nametoindex(name: string): number;
-  errno(): number;
-}
-
-/** Loads koffi, if it is there and the machine is of the kind whose layouts are known. */
-export async function loadBoundSockets(): Promise<BoundSocketsLoad> {
-  const machine = `${process.platform} ${process.arch}`;
-  if (machine !== 'linux x64' && machine !== 'linux arm64') {
-    return { sockets: null, reason: `shared ports are not supported on ${machine}` };
-  }
-  if (endianness() !== 'LE') return { sockets: null, reason: 'the machine is big-endian' };
-  try {
-    return { sockets: createBoundSockets(await loadLibc()), reason: 'koffi is loaded' };
-  } catch (error) {
-    return { sockets: null, reason: `koffi cannot be loaded: ${messageOf(error)}` };
-  }
-}
-
-async function loadLibc(): Promise<Libc> {
-  const { default: koffi } = await import('koffi');
-  const library = koffi.load(null);
-  return {
-    socket: library.func('int socket(int, int, int)') as Libc['socket'],
-    setsockopt: library.func(
-      'int setsockopt(int, int, int, const void *, uint32_t)',
-    ) as Libc['setsockopt'],
-    bind: library.func('int bind(int, const void *, uint32_t)') as Libc['bind'],
-    close: library.func('int close(int)') as Libc['close'],
-    if_nametoindex: library.func('uint32_t if_nametoindex(const char *)') as Libc['if_nametoindex'],
-    errno: () => koffi.errno(),
-  };
-}
-
-function createBoundSockets(libc: Libc): BoundSockets {
+export function createBoundSockets(libc: Libc): BoundSockets {
   return {
     bind(protocol, address, port) {
       try {
@@ -101,6 +62,12 @@ function createBoundSockets(libc: Libc): BoundSockets {
     },
     close(descriptor) {
       libc.close(descriptor);
+    },
+    kernelDropsOf(descriptor) {
+      const memory = new Uint32Array(MEMINFO_WORDS);
+      const length = Uint32Array.of(memory.byteLength);
+      const result = libc.getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, length);
+      return result === 0 ? (memory[MEMINFO_DROPS] ?? 0) : 0;
     },
   };
 }

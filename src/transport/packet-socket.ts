@@ -70,6 +70,8 @@ export interface PacketSocketCounters {
   sendOverflows: number;
   /** Batches dropped because the handler threw: each is a bug of ours. */
   handlerFaults: number;
+  /** Packets that the kernel dropped before we saw them: its receive buffer was full. */
+  kernelDrops: number;
   /** Errors of the listening socket itself. */
   socketErrors: number;
 }
@@ -83,6 +85,7 @@ export function createPacketSocketCounters(): PacketSocketCounters {
     sendErrors: 0,
     sendOverflows: 0,
     handlerFaults: 0,
+    kernelDrops: 0,
     socketErrors: 0,
   };
 }

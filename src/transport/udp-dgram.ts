@@ -11,14 +11,14 @@
  * ring is free again once fewer sends are pending than the ring has places.
  */
 
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { copyBytes } from '../lib/bytes.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatIpAddress } from '../lib/ip-address.ts';
 import { createPacketBatch, UDP_SLOT_BYTES, type PacketBatch } from '../lib/packet-batch.ts';
 import { writeAddressWords, zoneOf } from './address-text.ts';
 import type { BoundSockets } from './bound-socket.ts';
-import { listenError } from './listen-error.ts';
+import { openDgram } from './dgram-socket.ts';
 import {
   createPacketSocketCounters,
   type BatchHandler,
@@ -26,7 +26,6 @@ import {
   type PacketSocketCounters,
 } from './packet-socket.ts';
 
-export const UDP_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 export const UDP_SENDS_MAX = 256;
 /** How long `close` waits for responses that the kernel has not taken yet. */
 export const UDP_CLOSE_GRACE_MS = 250;
@@ -51,7 +50,7 @@ export interface UdpSocketOptions {
 }
 
 export class UdpSocket implements PacketSocket {
-  readonly counters: PacketSocketCounters = createPacketSocketCounters();
+  readonly #counters: PacketSocketCounters = createPacketSocketCounters();
   readonly #options: UdpSocketOptions;
   readonly #handler: BatchHandler;
   readonly #clock: Clock;
@@ -61,6 +60,7 @@ export class UdpSocket implements PacketSocket {
   /** Zone names by the number that `batch.routes` holds; 0 is none. */
   readonly #zones: string[] = [''];
   #socket: Socket | null = null;
+  #descriptor = -1;
   #isReceiving = false;
   #localPort: number;
   #nextPlace = 0;
@@ -91,23 +91,26 @@ export class UdpSocket implements PacketSocket {
     return this.#localPort;
   }
 
+  get counters(): Readonly<PacketSocketCounters> {
+    this.#countKernelDrops();
+    return this.#counters;
+  }
+
   async open(): Promise<void> {
-    const { address, port } = this.#options;
-    try {
-      const socket = await this.#bind();
-      socket.on('error', (error) => {
-        this.counters.socketErrors++;
-        this.#options.onFault?.(error);
-      });
-      socket.on('message', (message, from) => {
-        this.#receive(message, from);
-      });
-      this.#socket = socket;
-      this.#localPort = socket.address().port;
-      this.#isReceiving = true;
-    } catch (error) {
-      throw listenError('udp', address, port, error);
-    }
+    const { address, port, boundSockets, receiveBufferBytes, onFault } = this.#options;
+    const opened = await openDgram(address, port, boundSockets, receiveBufferBytes);
+    const { socket } = opened;
+    socket.on('error', (error) => {
+      this.#counters.socketErrors++;
+      onFault?.(error);
+    });
+    socket.on('message', (message, from) => {
+      this.#receive(message, from);
+    });
+    this.#socket = socket;
+    this.#descriptor = opened.descriptor;
+    this.#localPort = socket.address().port;
+    this.#isReceiving = true;
   }
 
   send(
@@ -134,30 +137,6 @@ export class UdpSocket implements PacketSocket {
     return this.#closing;
   }
 
-  #bind(): Promise<Socket> {
-    const { address, port, boundSockets, receiveBufferBytes } = this.#options;
-    const type = address.includes(':') ? 'udp6' : 'udp4';
-    const fd = boundSockets?.bind('udp', address, port);
-    const socket = createSocket({
-      type,
-      ipv6Only: type === 'udp6',
-      recvBufferSize: receiveBufferBytes ?? UDP_RECEIVE_BUFFER_BYTES,
-      // Peers are addresses already: no resolver, and the answer comes at once.
-      lookup: (hostname, _options, callback) => {
-        callback(null, hostname, type === 'udp6' ? 6 : 4);
-      },
-    });
-    return new Promise((resolve, reject) => {
-      socket.once('error', reject);
-      socket.once('listening', () => {
-        socket.off('error', reject);
-        resolve(socket);
-      });
-      if (fd === undefined) socket.bind({ address, port, exclusive: true });
-      else socket.bind({ fd });
-    });
-  }
-
   #receive(message: Buffer, from: RemoteInfo): void {
     const batch = this.#batch;
     const { address, port } = from;
@@ -167,7 +146,7 @@ export class UdpSocket implements PacketSocket {
       message.length > batch.slotBytes ||
       !writeAddressWords(address, batch.addresses, 0)
     ) {
-      this.counters.dropped++;
+      this.#counters.dropped++;
       return;
     }
     batch.bytes.set(message);
@@ -176,11 +155,11 @@ export class UdpSocket implements PacketSocket {
     batch.routes[0] = this.#zoneNumber(address);
     batch.nowMs[0] = this.#clock.monotonicMs();
     batch.nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
-    this.counters.received++;
+    this.#counters.received++;
     try {
       this.#handler(batch, 1);
     } catch (error) {
-      this.counters.handlerFaults++;
+      this.#counters.handlerFaults++;
       this.#options.onFault?.(error);
       return;
     }
@@ -191,11 +170,11 @@ export class UdpSocket implements PacketSocket {
   #transmit(address: string, port: number, bytes: Uint8Array, at: number, length: number): void {
     const socket = this.#socket;
     if (socket === null) {
-      this.counters.lateDropped++;
+      this.#counters.lateDropped++;
       return;
     }
     if (this.#sendsPending >= this.#sendsMax || length > UDP_SLOT_BYTES) {
-      this.counters.sendOverflows++;
+      this.#counters.sendOverflows++;
       return;
     }
     const place = this.#nextPlace * UDP_SLOT_BYTES;
@@ -203,7 +182,7 @@ export class UdpSocket implements PacketSocket {
     try {
       socket.send(this.#ring, place, length, port, address, this.#onSent);
     } catch {
-      this.counters.sendErrors++;
+      this.#counters.sendErrors++;
       return;
     }
     this.#nextPlace = (this.#nextPlace + 1) % this.#sendsMax;
@@ -212,8 +191,8 @@ export class UdpSocket implements PacketSocket {
 
   /** One function for all sends; dgram calls it later, never inside `send`. */
   readonly #onSent = (error: Error | null): void => {
-    if (error === null) this.counters.sent++;
-    else this.counters.sendErrors++;
+    if (error === null) this.#counters.sent++;
+    else this.#counters.sendErrors++;
     this.#sendsPending--;
     if (this.#sendsPending === 0) this.#onIdle?.();
   };
@@ -232,10 +211,17 @@ export class UdpSocket implements PacketSocket {
     const socket = this.#socket;
     if (socket === null) return;
     if (this.#sendsPending > 0) await this.#waitForSends();
+    this.#countKernelDrops();
     this.#socket = null;
     await new Promise<void>((resolve) => {
       socket.close(resolve);
     });
+  }
+
+  #countKernelDrops(): void {
+    const { boundSockets } = this.#options;
+    if (this.#socket === null || boundSockets === null) return;
+    this.#counters.kernelDrops = boundSockets.kernelDropsOf(this.#descriptor);
   }
 
   #waitForSends(): Promise<void> {

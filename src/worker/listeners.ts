@@ -8,13 +8,15 @@ import { assert } from '../lib/assert.ts';
 import { systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { SendLate } from '../resolver/resolver.ts';
-import type { BoundSockets } from '../transport/bound-socket.ts';
+import { createBoundSockets, type BoundSockets } from '../transport/bound-socket.ts';
+import type { Libc } from '../transport/libc.ts';
 import { expandAddresses, isWildcard, LocalAddressWatcher } from '../transport/local-addresses.ts';
 import type { BatchHandler, PacketSocket } from '../transport/packet-socket.ts';
 import { TcpServer } from '../transport/tcp-server.ts';
+import { UdpBatchSocket } from '../transport/udp-batch.ts';
 import { UdpSocket } from '../transport/udp-dgram.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
-import type { WorkerTcp } from './messages.ts';
+import type { UdpMode, WorkerTcp } from './messages.ts';
 
 /** Parked queries hold the index in sixteen bits. */
 const TRANSPORTS_MAX = 65_536;
@@ -22,7 +24,9 @@ const TRANSPORTS_MAX = 65_536;
 export interface ListenersOptions {
   readonly listen: readonly Endpoint[];
   readonly tcp: WorkerTcp;
-  readonly boundSockets: BoundSockets | null;
+  readonly udp: UdpMode;
+  /** Null: plain sockets, which share their port with nobody. */
+  readonly libc: Libc | null;
   readonly handler: BatchHandler;
   readonly onFault: (error: unknown) => void;
   readonly warn: (message: string) => void;
@@ -32,9 +36,11 @@ export class Listeners {
   readonly #options: ListenersOptions;
   readonly #transports: (PacketSocket | null)[] = [];
   readonly #watchers: LocalAddressWatcher[] = [];
+  readonly #boundSockets: BoundSockets | null;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
+    this.#boundSockets = options.libc === null ? null : createBoundSockets(options.libc);
   }
 
   /** @throws AppError `LISTEN_IN_USE` or `LISTEN_FAILED`, with everything closed again */
@@ -91,12 +97,18 @@ export class Listeners {
   }
 
   async #openAddress(address: string, port: number): Promise<void> {
-    const { tcp, boundSockets, handler, onFault } = this.#options;
-    const common = { address, port, boundSockets, handler, onFault, clock: systemClock };
-    const udp = new UdpSocket({ ...common, transport: this.#transports.length });
+    const { tcp, udp: udpMode, libc, handler, onFault } = this.#options;
+    const boundSockets = this.#boundSockets;
+    const common = { address, port, handler, onFault, clock: systemClock };
+    const transport = this.#transports.length;
+    const udp =
+      udpMode === 'batch' && libc !== null && boundSockets !== null
+        ? new UdpBatchSocket({ ...common, transport, libc, boundSockets })
+        : new UdpSocket({ ...common, transport, boundSockets });
     await this.#openTransport(udp);
     const tcpServer = new TcpServer({
       ...common,
+      boundSockets,
       port: udp.localPort,
       transport: this.#transports.length,
       limits: {

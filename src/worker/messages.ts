@@ -49,6 +49,9 @@ export interface WorkerAccess {
   readonly strangerRatePerSecond: number;
 }
 
+/** How UDP is served: `transport/udp-batch` or `transport/udp-dgram`. */
+export type UdpMode = 'batch' | 'dgram';
+
 export interface WorkerTcp {
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
@@ -74,6 +77,7 @@ export interface WorkerConfig {
   /** Group 0 is the default; every other belongs to the zone of its name and all below. */
   readonly upstreamGroups: readonly UpstreamGroup[];
   readonly records: readonly LocalRecord[];
+  readonly udp: UdpMode;
   readonly access: WorkerAccess;
   readonly tcp: WorkerTcp;
   readonly cache: WorkerCache;

@@ -25,7 +25,7 @@ import {
   installReseeded,
   type Resolver,
 } from '../resolver/resolver.ts';
-import { loadBoundSockets, type BoundSockets } from '../transport/bound-socket.ts';
+import { loadLibc, type Libc } from '../transport/libc.ts';
 import type { BatchHandler } from '../transport/packet-socket.ts';
 import { createForwarder, type UpstreamForwarder } from '../upstream/forwarder.ts';
 import { RandomPool } from '../upstream/random-pool.ts';
@@ -60,7 +60,7 @@ class Worker {
   #config: WorkerConfig;
   readonly #retired = new Set<UpstreamForwarder>();
 
-  constructor({ config, images, counters }: StartMessage, boundSockets: BoundSockets | null) {
+  constructor({ config, images, counters }: StartMessage, libc: Libc | null) {
     const { seed } = config;
     this.#config = config;
     this.#forwarder = this.#createForwarder(config);
@@ -70,7 +70,8 @@ class Worker {
     this.#listeners = new Listeners({
       listen: config.listen,
       tcp: config.tcp,
-      boundSockets,
+      udp: config.udp,
+      libc,
       handler,
       onFault: logFault,
       warn: (message) => {
@@ -235,8 +236,8 @@ async function handle(message: MainMessage): Promise<void> {
 }
 
 async function start(message: StartMessage): Promise<Worker> {
-  const { sockets } = await loadBoundSockets();
-  const worker = new Worker(message, sockets);
+  const { libc } = await loadLibc();
+  const worker = new Worker(message, libc);
   await worker.listen();
   return worker;
 }

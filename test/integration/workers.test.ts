@@ -348,6 +348,7 @@ function workerConfig(index: number): WorkerConfig {
     access: CONFIG_DEFAULTS.access,
     tcp: CONFIG_DEFAULTS.tcp,
     cache: CONFIG_DEFAULTS.cache,
+    udp: 'batch',
     pendingMax: 16,
   };
 }

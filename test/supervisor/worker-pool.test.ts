@@ -34,6 +34,7 @@ function aPool(behaviourOf: (index: number) => string = () => '', entry = ENTRY)
     access: CONFIG_DEFAULTS.access,
     tcp: CONFIG_DEFAULTS.tcp,
     cache: CONFIG_DEFAULTS.cache,
+    udp: 'batch',
     pendingMax: 16,
   });
   const pool = new WorkerPool({

@@ -4,12 +4,14 @@ import { Worker } from 'node:worker_threads';
 import { createServer, connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
-import { loadBoundSockets } from '../../src/transport/bound-socket.ts';
+import { createBoundSockets } from '../../src/transport/bound-socket.ts';
+import { loadLibc } from '../../src/transport/libc.ts';
 import { probePort } from '../../src/transport/probe-port.ts';
 import { connectTcp, connectUdp } from '../contract/packet-socket-clients.ts';
 import { aMessage } from '../contract/packet-socket.ts';
 
-const { sockets, reason } = await loadBoundSockets();
+const { libc, reason } = await loadLibc();
+const sockets = libc === null ? null : createBoundSockets(libc);
 
 /** A thread that takes both descriptors over and answers every message with its own number in front. */
 const THREAD = `

@@ -1,7 +1,8 @@
 import { Writable } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { loadBoundSockets, type BoundSockets } from '../../src/transport/bound-socket.ts';
+import { createBoundSockets, type BoundSockets } from '../../src/transport/bound-socket.ts';
+import { loadLibc } from '../../src/transport/libc.ts';
 import type { BatchHandler } from '../../src/transport/packet-socket.ts';
 import type { TcpLimits } from '../../src/transport/tcp-limits.ts';
 import { TcpServer } from '../../src/transport/tcp-server.ts';
@@ -21,7 +22,8 @@ import {
   until,
 } from '../contract/packet-socket.ts';
 
-const { sockets: boundSockets } = await loadBoundSockets();
+const { libc } = await loadLibc();
+const boundSockets = libc === null ? null : createBoundSockets(libc);
 
 function subjectAt(address: string, bound: BoundSockets | null) {
   return {

@@ -2,7 +2,8 @@ import { Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
-import { loadBoundSockets, type BoundSockets } from '../../src/transport/bound-socket.ts';
+import { createBoundSockets, type BoundSockets } from '../../src/transport/bound-socket.ts';
+import { loadLibc } from '../../src/transport/libc.ts';
 import { UdpSocket } from '../../src/transport/udp-dgram.ts';
 import { connectUdp } from '../contract/packet-socket-clients.ts';
 import {
@@ -16,7 +17,8 @@ import {
   until,
 } from '../contract/packet-socket.ts';
 
-const { sockets: boundSockets } = await loadBoundSockets();
+const { libc } = await loadLibc();
+const boundSockets = libc === null ? null : createBoundSockets(libc);
 /** Raw sockets are for root. */
 const canSendRaw = boundSockets !== null && process.getuid?.() === 0;
 
