@@ -14,6 +14,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** A whole run of tests may ask for one way of serving UDP (`vitest.config.ts`). */
+const UDP_MODE = process.env['STAIRGATE_TEST_UDP'];
+const UDP_CONFIG = UDP_MODE === undefined ? '' : `\nudp: ${UDP_MODE}\n`;
 const START_WAIT_MS = 30_000;
 const STOP_WAIT_MS = 15_000;
 
@@ -70,9 +73,10 @@ export class TestServer implements AsyncDisposable {
     const dataDir = options.dataDir ?? (await makeFolder());
     const { hosts = ['127.0.0.1'], workers = 1 } = options;
     const config: string[] = [];
-    if (options.config !== undefined) {
+    const configText = (options.config ?? '') + UDP_CONFIG;
+    if (configText !== '') {
       const path = join(dataDir, 'test-config.yaml');
-      await writeFile(path, options.config);
+      await writeFile(path, configText);
       config.push('--config', path);
     }
     const child = spawn(process.execPath, [

@@ -26,6 +26,8 @@ export interface StreamOptions {
   readonly nameAt: (index: number) => string;
   /** Default A. */
   readonly typeAt?: (index: number) => number;
+  /** The OPT record, or nothing. Default: payload size 1232, no options. */
+  readonly optAt?: (index: number) => Buffer;
   readonly onResponse: (index: number, response: Buffer) => void;
   /** What is not answered after this is sent again. Default 2 seconds. */
   readonly retryAfterMs?: number;
@@ -70,6 +72,7 @@ class Source {
 interface InFlight {
   readonly index: number;
   readonly query: Buffer;
+  readonly questionEnd: number;
   sentAt: number;
   attempts: number;
 }
@@ -123,7 +126,7 @@ class Lane {
     const id = response.readUInt16BE(0);
     const asked = this.#inFlight.get(id);
     if (asked === undefined) return;
-    const questionEnd = asked.query.length - OPT.length;
+    const { questionEnd } = asked;
     if (response.compare(asked.query, 12, questionEnd, 12, questionEnd) !== 0) {
       throw new Error(`The answer to ${this.#options.nameAt(asked.index)} has another question`);
     }
@@ -138,9 +141,11 @@ class Lane {
       const index = this.#source.take();
       if (index < 0) break;
       const id = this.#nextId++ & 0xffff;
-      const { nameAt, typeAt } = this.#options;
-      const query = buildQuery(id, nameAt(index), typeAt?.(index) ?? TYPE_A);
-      this.#inFlight.set(id, { index, query, sentAt: Date.now(), attempts: 1 });
+      const { nameAt, typeAt, optAt } = this.#options;
+      const opt = optAt?.(index) ?? OPT;
+      const query = buildQuery(id, nameAt(index), typeAt?.(index) ?? TYPE_A, opt);
+      const questionEnd = query.length - opt.length;
+      this.#inFlight.set(id, { index, query, questionEnd, sentAt: Date.now(), attempts: 1 });
       this.#send(query);
     }
     return this.#inFlight.size > 0;
@@ -168,13 +173,13 @@ class Lane {
   }
 }
 
-/** RD set, with an OPT, so that the answer may carry an Extended DNS Error. */
-export function buildQuery(id: number, name: string, type: number): Buffer {
-  const query = Buffer.alloc(12 + name.length + 2 + 4 + OPT.length);
+/** RD set; by default with an OPT, so that the answer may carry an Extended DNS Error. */
+export function buildQuery(id: number, name: string, type: number, opt: Uint8Array = OPT): Buffer {
+  const query = Buffer.alloc(12 + name.length + 2 + 4 + opt.length);
   query.writeUInt16BE(id, 0);
   query.writeUInt16BE(0x0100, 2);
   query.writeUInt16BE(1, 4);
-  query.writeUInt16BE(1, 10);
+  query.writeUInt16BE(opt.length === 0 ? 0 : 1, 10);
   let at = 12;
   for (const label of name.split('.')) {
     query[at] = label.length;
@@ -182,6 +187,6 @@ export function buildQuery(id: number, name: string, type: number): Buffer {
   }
   at = query.writeUInt16BE(type, at + 1);
   at = query.writeUInt16BE(1, at);
-  OPT.copy(query, at);
+  query.set(opt, at);
   return query;
 }

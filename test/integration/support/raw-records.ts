@@ -38,6 +38,20 @@ export function readResponse(bytes: Buffer): RawResponse {
   return { rcode, answers, ede: readEde(bytes, at) };
 }
 
+/** A copy with the ID and the TTL of every record but the OPT set to 0. */
+export function withoutIdAndTtls(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt16BE(0, 0);
+  let at = skipName(copy, 12) + 4;
+  const records = copy.readUInt16BE(6) + copy.readUInt16BE(8) + copy.readUInt16BE(10);
+  for (let left = records; left > 0; left--) {
+    const fixed = skipName(copy, at);
+    if (copy.readUInt16BE(fixed) !== TYPE_OPT) copy.writeUInt32BE(0, fixed + 4);
+    at = endOfRecord(copy, at);
+  }
+  return copy;
+}
+
 /** The first Extended DNS Error without building records, for answers by the hundred thousand. */
 export function readVerdict(bytes: Buffer): { rcode: number; ede: string | null } {
   let at = skipName(bytes, 12) + 4;
