@@ -34,6 +34,12 @@ export const COUNTER_NAMES = [
   'servfail',
   'given_up',
   'internal_faults',
+  'socket_dropped',
+  'socket_kernel_drops',
+  'socket_late_dropped',
+  'socket_send_errors',
+  'socket_send_overflows',
+  'socket_faults',
 ] as const;
 
 /** Blocked answers by category bit stand behind the named counters. */
@@ -68,6 +74,13 @@ export const COUNT_ANSWERED_LATE = 21;
 export const COUNT_SERVFAIL = 22;
 export const COUNT_GIVEN_UP = 23;
 export const COUNT_INTERNAL_FAULTS = 24;
+/** Those of the sockets, as `transport/packet-socket` explains them. */
+export const COUNT_SOCKET_DROPPED = 25;
+export const COUNT_SOCKET_KERNEL_DROPS = 26;
+export const COUNT_SOCKET_LATE_DROPPED = 27;
+export const COUNT_SOCKET_SEND_ERRORS = 28;
+export const COUNT_SOCKET_SEND_OVERFLOWS = 29;
+export const COUNT_SOCKET_FAULTS = 30;
 
 export function createCounters(
   buffer: SharedArrayBuffer = new SharedArrayBuffer(COUNTERS_BYTES),

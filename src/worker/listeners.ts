@@ -11,7 +11,11 @@ import type { SendLate } from '../resolver/resolver.ts';
 import { createBoundSockets, type BoundSockets } from '../transport/bound-socket.ts';
 import type { Libc } from '../transport/libc.ts';
 import { expandAddresses, isWildcard, LocalAddressWatcher } from '../transport/local-addresses.ts';
-import type { BatchHandler, PacketSocket } from '../transport/packet-socket.ts';
+import type {
+  BatchHandler,
+  PacketSocket,
+  PacketSocketCounters,
+} from '../transport/packet-socket.ts';
 import { TcpServer } from '../transport/tcp-server.ts';
 import { UdpBatchSocket } from '../transport/udp-batch.ts';
 import { UdpSocket } from '../transport/udp-dgram.ts';
@@ -37,6 +41,8 @@ export class Listeners {
   readonly #transports: (PacketSocket | null)[] = [];
   readonly #watchers: LocalAddressWatcher[] = [];
   readonly #boundSockets: BoundSockets | null;
+  /** Of sockets whose address went away. */
+  readonly #closedCounters: Readonly<PacketSocketCounters>[] = [];
 
   constructor(options: ListenersOptions) {
     this.#options = options;
@@ -62,6 +68,12 @@ export class Listeners {
       const [port, address] = text.split(' ');
       return { address: address ?? '', port: Number(port) };
     });
+  }
+
+  /** Of every socket since the start. */
+  get counters(): readonly Readonly<PacketSocketCounters>[] {
+    const open = this.#transports.filter((transport) => transport !== null);
+    return [...this.#closedCounters, ...open.map(({ counters }) => counters)];
   }
 
   readonly sendLate: SendLate = (transport, route, addresses, addressAt, port, bytes, length) => {
@@ -144,6 +156,7 @@ export class Listeners {
     for (const [index, transport] of this.#transports.entries()) {
       if (transport?.localAddress !== address || transport.localPort !== port) continue;
       this.#transports[index] = null;
+      this.#closedCounters.push(transport.counters);
       transport.close().catch(this.#options.onFault);
     }
   }

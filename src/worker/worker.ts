@@ -42,11 +42,14 @@ import type {
   WorkerMessage,
 } from './messages.ts';
 import { serveBatch } from './serve-batch.ts';
+import { SocketCounters } from './socket-counters.ts';
 
 /** Queries of one client that may wait for an upstream at the same time. */
 const WAITERS_PER_CLIENT_MAX = 1000;
 /** Longer than any question is under way. */
 const RETIREMENT_MS = 6000;
+/** How often what the sockets counted is added to the shared counters. */
+const SOCKET_COUNTERS_MS = 1000;
 /** How often a stop looks whether everything parked is answered. */
 const DRAIN_STEP_MS = 20;
 
@@ -97,6 +100,10 @@ class Worker {
       counters: createCounters(counters),
     });
     if (images !== null) this.#resolver.images = openImages(images, seed, null);
+    const socketCounters = new SocketCounters(this.#resolver.counters);
+    setInterval(() => {
+      socketCounters.add(this.#listeners.counters);
+    }, SOCKET_COUNTERS_MS).unref();
   }
 
   async listen(): Promise<void> {
