@@ -168,6 +168,21 @@ function testUdpBatch(real: Libc): void {
       expect(socket.counters.lateDropped).toBe(1);
     });
 
+    test('shares a port evenly: the kernel spreads clients by a hash of address and port', async () => {
+      const first = await open(create('127.0.0.1', 0, anEchoHandler().handle));
+      const port = first.localPort;
+      const sharing = [first];
+      for (let more = 0; more < 2; more++) {
+        sharing.push(await open(create('127.0.0.1', port, anEchoHandler().handle)));
+      }
+      const clients = 300;
+      for (let count = 0; count < clients; count++) aSyncClient()(port, 1);
+      const received = (): number[] => sharing.map(({ counters }) => counters.received);
+      await until(() => received().reduce((sum, one) => sum + one) === clients, 'all have arrived');
+      // A third each, and six standard deviations to either side.
+      for (const count of received()) expect(Math.abs(count - clients / 3)).toBeLessThan(50);
+    });
+
     test('counts a response that the kernel refuses', async () => {
       const socket = await open(create('127.0.0.1', 0, anEchoHandler().handle));
       socket.send(0, Uint32Array.of(0, 0, 0xffff, 0xffffffff), 0, 53, aMessage(1), 0, 13);
