@@ -25,11 +25,8 @@ export function measure(title: string, perRound: number, round: () => void): num
   let operations = 0;
   const countOctets = startCountingOctets();
   for (let run = 0; run < RUNS; run++) {
-    const start = process.cpuUsage();
-    let done = 0;
-    for (; done < MEASURED_OPERATIONS; done += perRound) round();
-    nanoseconds.push((process.cpuUsage(start).user * 1000) / done);
-    operations += done;
+    nanoseconds.push(nanosecondsOf(perRound, round));
+    operations += MEASURED_OPERATIONS;
   }
   const octets = countOctets() / operations;
   print(title, `${median(nanoseconds).toFixed(0)} ns`, `${octets.toFixed(2)} octets`);
@@ -38,9 +35,35 @@ export function measure(title: string, perRound: number, round: () => void): num
 
 /** The same for code that may not allocate: where it does, the bench fails in the end. */
 export function measureInPlace(title: string, perRound: number, round: () => void): void {
-  if (measure(title, perRound, round) < OCTETS_NOTICED) return;
-  console.log(`  ^ ${title}: must not allocate`);
-  process.exitCode = 1;
+  failWhereNoticed(title, measure(title, perRound, round));
+}
+
+/**
+ * For batches in place: `fill` prepares `perRound` operations and `work` makes them. Prints what `work`
+ * costs, which is both together less `fill` alone; neither may allocate.
+ */
+export function measureBatch(
+  title: string,
+  perRound: number,
+  fill: () => void,
+  work: () => void,
+): void {
+  const round = (): void => {
+    fill();
+    work();
+  };
+  for (let done = 0; done < WARM_UP_OPERATIONS; done += perRound) round();
+  const nanoseconds: number[] = [];
+  const countOctets = startCountingOctets();
+  let operations = 0;
+  for (let run = 0; run < RUNS; run++) {
+    const both = nanosecondsOf(perRound, round);
+    nanoseconds.push(both - nanosecondsOf(perRound, fill));
+    operations += MEASURED_OPERATIONS;
+  }
+  const octets = countOctets() / operations;
+  print(title, `${median(nanoseconds).toFixed(0)} ns`, `${octets.toFixed(2)} octets`);
+  failWhereNoticed(title, octets);
 }
 
 /** One line of the report, columns aligned. */
@@ -50,6 +73,20 @@ export function print(title: string, ...figures: readonly string[]): void {
 
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** CPU time of one operation. */
+function nanosecondsOf(perRound: number, round: () => void): number {
+  const start = process.cpuUsage();
+  let done = 0;
+  for (; done < MEASURED_OPERATIONS; done += perRound) round();
+  return (process.cpuUsage(start).user * 1000) / done;
+}
+
+function failWhereNoticed(title: string, octets: number): void {
+  if (octets < OCTETS_NOTICED) return;
+  console.log(`  ^ ${title}: must not allocate`);
+  process.exitCode = 1;
 }
 
 /** From now on; the function returned says how many octets were allocated since. */

@@ -37,8 +37,8 @@ export const WORD_TARGETS = 12;
 export const WORD_CONTENT_ID = 13;
 export const WORD_MASK = 15;
 
-/** In `WORD_SIZE`: passed over when the ring comes to it. */
-export const DEAD = 0x8000_0000;
+/** In `WORD_SIZE`, the sign: passed over when the ring comes to it. */
+export const DEAD = 0x8000_0000 | 0;
 export const SIZE_BITS = 0x7fff_ffff;
 
 /** In `WORD_LOOKS`. */
@@ -62,21 +62,21 @@ export function octetsFrom(targetCount: number): number {
   return targetCount === 0 ? HEADER_WORDS : HEADER_WORDS + CONTENT_ID_WORDS + MASK_WORDS;
 }
 
-export function nameLengthOf(words: Uint32Array, entry: number): number {
+export function nameLengthOf(words: Int32Array, entry: number): number {
   return words[entry + WORD_SHAPE]! & 0xff;
 }
 
-export function targetCountOf(words: Uint32Array, entry: number): number {
+export function targetCountOf(words: Int32Array, entry: number): number {
   return (words[entry + WORD_SHAPE]! >>> 8) & 0x1f;
 }
 
-export function kindOf(words: Uint32Array, entry: number): AnswerKind {
+export function kindOf(words: Int32Array, entry: number): AnswerKind {
   return ((words[entry + WORD_SHAPE]! >>> 13) & 7) as AnswerKind;
 }
 
 /** Writes what the entry keeps of the answer's fields. */
 export function writeShape(
-  words: Uint32Array,
+  words: Int32Array,
   entry: number,
   answer: VerifiedAnswer,
   nameLength: number,
@@ -90,7 +90,7 @@ export function writeShape(
 }
 
 /** Reads back what `writeShape` wrote, and points the answer at the entry's octets. */
-export function readShape(words: Uint32Array, entry: number, answer: VerifiedAnswer): void {
+export function readShape(words: Int32Array, entry: number, answer: VerifiedAnswer): void {
   const shape = words[entry + WORD_SHAPE]!;
   const lengths = words[entry + WORD_LENGTHS]!;
   const counts = words[entry + WORD_COUNTS]!;

@@ -229,7 +229,9 @@ export function readTargetMask(
 ): boolean {
   const { words } = cache.slab;
   const at = entry + WORD_CONTENT_ID;
-  if (words[at] !== contentId[idAt] || words[at + 1] !== contentId[idAt + 1]) return false;
+  if (words[at] !== (contentId[idAt]! | 0) || words[at + 1] !== (contentId[idAt + 1]! | 0)) {
+    return false;
+  }
   for (let word = 0; word < MASK_WORDS; word++) mask[word] = words[entry + WORD_MASK + word]!;
   return true;
 }
@@ -265,7 +267,7 @@ function findEntry(
   const { words, bytes } = cache.slab;
   let entry = firstEntry(cache.slab, hash);
   for (; entry !== 0; entry = words[entry + WORD_NEXT]!) {
-    if ((words[entry + WORD_HASH]! | 0) !== hash || words[entry + WORD_SCOPE] !== scope) continue;
+    if (words[entry + WORD_HASH] !== hash || words[entry + WORD_SCOPE] !== scope) continue;
     if (nameLengthOf(words, entry) !== nameLength) continue;
     const nameAt = (entry + octetsFrom(targetCountOf(words, entry))) * 4;
     let index = 0;
@@ -276,7 +278,7 @@ function findEntry(
 }
 
 /** Hits count up to `HITS_MAX` for the prefetch, visits up to 3 for eviction, which takes them back. */
-function countLook(words: Uint32Array, entry: number): number {
+function countLook(words: Int32Array, entry: number): number {
   let looks = words[entry + WORD_LOOKS]!;
   if ((looks & HITS_MAX) !== HITS_MAX) looks++;
   if ((looks & VISITS_BITS) !== VISITS_BITS) looks += VISIT;
@@ -291,12 +293,12 @@ function isPrefetchDue(answer: VerifiedAnswer, looks: number): boolean {
   return (answer.lifetimeSeconds - answer.ageSeconds) * 10 < answer.lifetimeSeconds;
 }
 
-function askPrefetch(words: Uint32Array, entry: number): LookUpStatus {
+function askPrefetch(words: Int32Array, entry: number): LookUpStatus {
   words[entry + WORD_LOOKS] = words[entry + WORD_LOOKS]! | PREFETCH_ASKED;
   return LOOKUP_EXPIRING;
 }
 
-function isOfUse(words: Uint32Array, entry: number, nowSeconds: number): boolean {
+function isOfUse(words: Int32Array, entry: number, nowSeconds: number): boolean {
   if (nowSeconds >= words[entry + WORD_STALE_UNTIL]!) return false;
   return kindOf(words, entry) !== ANSWER_FAILURE;
 }

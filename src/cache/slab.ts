@@ -48,11 +48,12 @@ interface Ring {
 }
 
 export interface Slab {
-  readonly words: Uint32Array;
+  /** Signed: V8 computes with whole numbers of 32 bits where none passes 2³¹. */
+  readonly words: Int32Array;
   /** The same memory as octets. */
   readonly bytes: Uint8Array;
-  readonly buckets: Uint32Array;
-  readonly ghosts: Uint32Array;
+  readonly buckets: Int32Array;
+  readonly ghosts: Int32Array;
   readonly small: Ring;
   readonly main: Ring;
   entryCount: number;
@@ -65,13 +66,13 @@ export function createSlab(bytesMax: number): Slab {
   assert(bytesMax >= SLAB_BYTES_MIN, `a slab has at least ${SLAB_BYTES_MIN} octets`);
   const bucketCount = 2 ** Math.floor(Math.log2(bytesMax / BYTES_PER_BUCKET));
   const wordCount = Math.floor(bytesMax / 4) - bucketCount * 2;
-  const words = new Uint32Array(wordCount);
+  const words = new Int32Array(wordCount);
   const smallEnd = Math.floor(wordCount / 10);
   return {
     words,
     bytes: new Uint8Array(words.buffer),
-    buckets: new Uint32Array(bucketCount),
-    ghosts: new Uint32Array(bucketCount),
+    buckets: new Int32Array(bucketCount),
+    ghosts: new Int32Array(bucketCount),
     small: createRing(1, smallEnd),
     main: createRing(smallEnd, wordCount),
     entryCount: 0,
@@ -135,7 +136,7 @@ function bucketOf(slab: Slab, hash: number): number {
 
 /** Never 0, the empty ghost. */
 function ghostOf(hash: number): number {
-  return (hash | 1) >>> 0;
+  return hash | 1;
 }
 
 /** Whoever points to the entry, its bucket or the entry before it, points to `to` from now on. */
@@ -179,7 +180,7 @@ function roomAtHead(ring: Ring): number {
 
 /** Fills the rest of the ring with a dead entry. */
 function skipToBegin(slab: Slab, ring: Ring, room: number): void {
-  if (room > 0) slab.words[ring.head + WORD_SIZE] = (room | DEAD) >>> 0;
+  if (room > 0) slab.words[ring.head + WORD_SIZE] = room | DEAD;
   ring.used += room;
   ring.head = ring.begin;
 }
@@ -193,7 +194,7 @@ function evictOldest(slab: Slab, ring: Ring, mayKeep: boolean): boolean {
   ring.tail += size;
   if (ring.tail === ring.end) ring.tail = ring.begin;
   ring.used -= size;
-  if (head > SIZE_BITS) return false;
+  if (head < 0) return false;
   const isWanted = (words[entry + WORD_LOOKS]! & VISITS_BITS) !== 0;
   if (mayKeep && (isWanted || (ring === slab.small && isRoomy(slab.main)))) {
     keep(slab, ring, entry, size);

@@ -22,7 +22,7 @@ import {
   UDP_PAYLOAD_BYTES_WITHOUT_EDNS,
 } from './constants.ts';
 import { LABEL_BYTES_MAX, NAME_BYTES_MAX, readName } from './name.ts';
-import { createSuffixHashes, hashSuffixes, type SuffixHashes } from './suffix-hashes.ts';
+import { createSuffixHashes, hashLabels, type SuffixHashes } from './suffix-hashes.ts';
 
 /** A query to answer. */
 export const PARSE_OK = 0;
@@ -105,7 +105,7 @@ export function parseQuery(
   if (!parseRecords(view)) return PARSE_FORMERR;
   if (view.ednsVersion > 0) return PARSE_BADVERS;
   if (view.qclass !== CLASS_IN || isUnansweredType(view.qtype)) return PARSE_REFUSED;
-  hashSuffixes(view.hashes, seed, view.name, 0);
+  hashLabels(view.hashes, seed, view.name, 0);
   return PARSE_OK;
 }
 
@@ -121,21 +121,30 @@ function resetView(view: QueryView, bytes: Uint8Array, at: number, length: numbe
   view.ednsVersion = 0;
 }
 
-/** The one question: an uncompressed name (there is nothing before it to point to), type, class. */
+/**
+ * The one question: an uncompressed name (there is nothing before it to point to), type, class. Notes
+ * where the labels begin, which is half of the hashing.
+ */
 function parseQuestion(view: QueryView): boolean {
-  const { bytes, name } = view;
+  const { bytes, name, hashes } = view;
+  const { labelAt } = hashes;
   const start = view.at + HEADER_BYTES;
   const end = view.at + view.length;
+  let labelCount = 0;
   let offset = start;
   for (;;) {
     if (offset >= end) return false;
     const labelLength = bytes[offset]!;
     const next = offset + labelLength + 1;
     if (labelLength > LABEL_BYTES_MAX || next - start > NAME_BYTES_MAX || next > end) return false;
-    for (; offset < next; offset++) name[offset - start] = lowerCaseOctet(bytes[offset]!);
     if (labelLength === 0) break;
+    labelAt[labelCount++] = offset - start;
+    for (; offset < next; offset++) name[offset - start] = lowerCaseOctet(bytes[offset]!);
   }
+  name[offset - start] = 0;
+  offset++;
   if (offset + 4 > end) return false;
+  hashes.labelCount = labelCount;
   view.nameLength = offset - start;
   view.qtype = readUint16(bytes, offset);
   view.qclass = readUint16(bytes, offset + 2);
@@ -164,14 +173,15 @@ function parseRecord(view: QueryView, start: number): number {
   const { bytes } = view;
   const end = view.at + view.length;
   // Nobody needs the owner, but a pointer that leads anywhere but back makes the query malformed.
-  const nameEnd = readName(bytes, view.at, end, start, unusedName);
+  const isRoot = bytes[start] === 0;
+  const nameEnd = isRoot ? start + 1 : readName(bytes, view.at, end, start, unusedName);
   if (nameEnd < 0 || nameEnd + 10 > end) return -1;
   const rdataAt = nameEnd + 10;
   const rdataEnd = rdataAt + readUint16(bytes, nameEnd + 8);
   if (rdataEnd > end) return -1;
   if (readUint16(bytes, nameEnd) === TYPE_OPT) {
     // RFC 6891, section 6.1.1: one OPT, its owner the root.
-    if (view.hasOpt || bytes[start] !== 0 || !areOptionsValid(bytes, rdataAt, rdataEnd)) return -1;
+    if (view.hasOpt || !isRoot || !areOptionsValid(bytes, rdataAt, rdataEnd)) return -1;
     view.hasOpt = true;
     view.payloadSize = Math.max(UDP_PAYLOAD_BYTES_WITHOUT_EDNS, readUint16(bytes, nameEnd + 2));
     view.ednsVersion = bytes[nameEnd + 5]!;

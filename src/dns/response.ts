@@ -22,7 +22,6 @@ import {
   OPTION_EDE,
   TYPE_HINFO,
   TYPE_OPT,
-  TYPE_SOA,
   UDP_PAYLOAD_BYTES,
 } from './constants.ts';
 import type { QueryView } from './query-view.ts';
@@ -37,18 +36,21 @@ const EDE_BYTES = 6;
 const NO_TEXT = new Uint8Array(0);
 
 /**
- * SOA RDATA before MINIMUM of the negative answers that we make: `stairgate.invalid.
+ * The SOA record of the negative answers that we make, TTL and MINIMUM still zero: `stairgate.invalid.
  * nobody.invalid.`, serial 1 and the timers of RFC 1912; nobody ever transfers it.
  */
-const SOA_RDATA = new Uint8Array([
+const SOA_RECORD = new Uint8Array([
+  // pointer to the question's name, SOA, IN, TTL, octets of RDATA
+  0xc0, 0x0c, 0, 6, 0, 1, 0, 0, 0, 0, 0, 55,
   // stairgate.invalid.
   9, 0x73, 0x74, 0x61, 0x69, 0x72, 0x67, 0x61, 0x74, 0x65, 7, 0x69, 0x6e, 0x76, 0x61, 0x6c, 0x69,
   0x64, 0,
   // nobody.invalid.
   6, 0x6e, 0x6f, 0x62, 0x6f, 0x64, 0x79, 7, 0x69, 0x6e, 0x76, 0x61, 0x6c, 0x69, 0x64, 0,
-  // serial 1, refresh 7,200, retry 1,800, expire 1,209,600
-  0, 0, 0, 1, 0, 0, 0x1c, 0x20, 0, 0, 0x07, 0x08, 0, 0x12, 0x75, 0,
+  // serial 1, refresh 7,200, retry 1,800, expire 1,209,600, MINIMUM
+  0, 0, 0, 1, 0, 0, 0x1c, 0x20, 0, 0, 0x07, 0x08, 0, 0x12, 0x75, 0, 0, 0, 0, 0,
 ]);
+const SOA_TTL_AT = 6;
 
 /** CPU "RFC8482", OS empty (RFC 8482, section 4.2). */
 const HINFO_RDATA = new Uint8Array([7, 0x52, 0x46, 0x43, 0x38, 0x34, 0x38, 0x32, 0]);
@@ -87,19 +89,13 @@ export function writeEmptyResponse(view: QueryView, flags: number): number {
 /** A negative answer that may be cached for `ttl` seconds, since its SOA says so (RFC 2308, section 5). */
 export function writeNegativeResponse(view: QueryView, flags: number, ttl: number): number {
   writeResponseHeader(view, flags, 0, 1);
-  const { bytes } = view;
-  const rdataLength = SOA_RDATA.length + 4;
-  const rdataAt = writeRecordHead(
-    bytes,
-    view.questionEnd,
-    QNAME_POINTER,
-    TYPE_SOA,
-    ttl,
-    rdataLength,
-  );
-  copyBytes(SOA_RDATA, 0, bytes, rdataAt, SOA_RDATA.length);
-  writeUint32(bytes, rdataAt + SOA_RDATA.length, ttl);
-  return rdataAt + rdataLength;
+  const { bytes, questionEnd } = view;
+  const end = questionEnd + SOA_RECORD.length;
+  // From about forty octets on, `set` is quicker than a loop.
+  bytes.set(SOA_RECORD, questionEnd);
+  writeUint32(bytes, questionEnd + SOA_TTL_AT, ttl);
+  writeUint32(bytes, end - 4, ttl);
+  return end;
 }
 
 /** One record of the asked name with this RDATA as the whole answer. */

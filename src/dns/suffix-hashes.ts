@@ -23,6 +23,8 @@ export interface SuffixHashes {
   labelCount: number;
   /** `labelAt[k]`: where the k-th label from the left begins in the name, k < labelCount. */
   readonly labelAt: Uint8Array;
+  /** The seed that the hash of the root was made with: it is the same for every name. */
+  rootSeed: HashSeed | null;
 }
 
 export function createSuffixHashes(): SuffixHashes {
@@ -31,6 +33,7 @@ export function createSuffixHashes(): SuffixHashes {
     low: new Uint32Array(SUFFIXES_MAX),
     labelCount: 0,
     labelAt: new Uint8Array(SUFFIXES_MAX),
+    rootSeed: null,
   };
 }
 
@@ -51,15 +54,28 @@ export function hashSuffixes(
     offset += length + 1;
   }
   hashes.labelCount = labelCount;
+  hashLabels(hashes, seed, name, at);
+}
 
+/** The same where `hashes` hold already how many labels the name has and where each begins. */
+export function hashLabels(
+  hashes: SuffixHashes,
+  seed: HashSeed,
+  name: Uint8Array,
+  at: number,
+): void {
+  const { labelAt, labelCount } = hashes;
   let v0 = seed[0] | 0;
   let v1 = seed[1] ^ 0xee;
   let v2 = 0x6c796765 ^ seed[0];
   let v3 = 0x74656462 ^ seed[1];
-  finish(hashes, 0, v0, v1, v2, v3);
+  if (hashes.rootSeed !== seed) {
+    finish(hashes, 0, v0, v1, v2, v3);
+    hashes.rootSeed = seed;
+  }
 
   for (let suffix = 1; suffix <= labelCount; suffix++) {
-    const start = at + hashes.labelAt[labelCount - suffix]!;
+    const start = at + labelAt[labelCount - suffix]!;
     const end = start + name[start]! + 1;
     for (let octet = start; octet < end; octet += 4) {
       let word = name[octet]!;

@@ -8,21 +8,23 @@
  * are refused, and so that a forged source gains nothing, refusals are limited per IPv4 /24 and IPv6
  * /48. Loopback is not limited. Each worker has its own buckets and its share of every rate.
  *
- * Buckets live in a table of fixed size, four to a set:
+ * Buckets live in a table of fixed size, four to a set. A bucket says when it will be full again: it is
+ * full at `fullAt`, and each query puts that off by one. Time is counted in queries, milliseconds times
+ * the rate, so that a bucket needs no refilling, and one that was not seen for long is full by itself.
  *
- *     tags      upper lane of the keyed hash of the source, 0 = never used
- *     tokens    queries that may still be answered
- *     refusals  refusals that may still be sent
- *     seenMs    when both were last refilled
+ *     networks        two words: IPv4 │ 2, or IPv6 │ its second word and 1; 0 │ 0 = never used
+ *     fullAt          of queries to answer: one is there while `fullAt − now` ≤ burst − 1
+ *     refusalsFullAt  the same for refusals, of which there are nine times as many
  *
- * Where all four of a set are others', the one not seen for longest makes room: the memory is bounded,
- * and a flood of sources can only make the limiter more lenient, never refuse a quiet client.
+ * Where all four of a set are others', the fullest makes room, since forgetting it changes least: the
+ * memory is bounded, and a flood of sources can only make the limiter more lenient, never refuse a
+ * quiet client nor free one over its rate.
  */
 
+import { createAddressKey, mixWords, type AddressKey } from '../lib/address-hash.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
-import { hashWords } from '../lib/half-siphash.ts';
 import type { IpPrefix } from '../lib/ip-address.ts';
-import { isIpv4Words, PREFIX_MASKS } from '../lib/ip-address.ts';
+import { isIpv4Words } from '../lib/ip-address.ts';
 import type { SubscriberTable } from './subscribers.ts';
 import { createSubscriberTable, lookUpAddress, writePrefix } from './subscribers.ts';
 
@@ -64,40 +66,47 @@ export interface Access {
 }
 
 interface BucketTable {
-  readonly seed: HashSeed;
-  readonly nowMs: Float64Array;
+  readonly seed: AddressKey;
   readonly setMask: number;
-  readonly tags: Uint32Array;
-  readonly tokens: Float64Array;
-  readonly refusals: Float64Array;
-  readonly seenMs: Float64Array;
-  readonly tokensPerMs: number;
-  readonly tokensMax: number;
-  /** Scratch: the source's network and its hash. */
-  readonly key: Int32Array;
-  readonly hash: Uint32Array;
+  /** Bits of the first word of an IPv4 key and of the second word of an IPv6 key that tell networks apart. */
+  readonly ipv4Mask: number;
+  readonly ipv6Mask: number;
+  readonly networks: Int32Array;
+  readonly fullAt: Float64Array;
+  readonly refusalsFullAt: Float64Array;
+  readonly queriesPerMs: number;
+  readonly burst: number;
 }
 
 const STRANGER_RATE = 10;
 const BUCKETS = 65_536;
 const WAYS = 4;
 /** Refusals go on to ten times the rate: one part answered, nine parts refused. */
-const REFUSALS_PER_TOKEN = 9;
+const QUERY = 1;
+const REFUSAL = 1 / 9;
+/** What the roundings of time may amount to, in queries. */
+const ROUNDING = 1e-6;
+const IPV4_KEY = 2;
+const IPV6_KEY = 1;
+const IPV4_ADDRESS = 0xffffffff;
+const IPV4_NETWORK_24 = 0xffffff00;
+/** Of the second word. */
+const IPV6_NETWORK_56 = 0xffffff00;
+const IPV6_NETWORK_48 = 0xffff0000;
 
 /** @param workers how many share the traffic, and so the rates */
 export function createAccess(options: AccessOptions, workers: number, seed: HashSeed): Access {
   const strangerRate = options.strangerRatePerSecond ?? STRANGER_RATE;
   const strangerBurst = options.strangerBurst ?? strangerRate * 2;
   const buckets = options.bucketsMax ?? BUCKETS;
-  const nowMs = new Float64Array(1);
-  const create = (ratePerSecond: number, burst: number): BucketTable =>
-    createBuckets(ratePerSecond / workers, burst / workers, buckets, seed, nowMs);
+  const create = (rate: number, burst: number, ipv4: number, ipv6: number): BucketTable =>
+    createBuckets(rate / workers, burst / workers, buckets, seed, ipv4, ipv6);
   return {
     prefixes: compilePrefixes(options.prefixes, seed),
     isRateLimited: options.ratePerSecond > 0,
-    nowMs,
-    clients: create(options.ratePerSecond, options.burst),
-    strangers: create(strangerRate, strangerBurst),
+    nowMs: new Float64Array(1),
+    clients: create(options.ratePerSecond, options.burst, IPV4_ADDRESS, IPV6_NETWORK_56),
+    strangers: create(strangerRate, strangerBurst, IPV4_NETWORK_24, IPV6_NETWORK_48),
   };
 }
 
@@ -113,16 +122,18 @@ export function admit(
   isKnownSubscriber: boolean,
 ): Admission {
   const isIpv4 = isIpv4Words(addresses, at);
+  const { clients, strangers, nowMs } = access;
   if (!isKnownSubscriber && lookUpAddress(access.prefixes, addresses, at) < 0) {
-    const bucket = findBucket(access.strangers, addresses, at, isIpv4 ? 120 : 48);
-    return takeToken(access.strangers.tokens, bucket)
+    const bucket = findBucket(strangers, addresses, at, isIpv4);
+    return take(strangers, strangers.fullAt, bucket, nowMs, QUERY)
       ? ADMIT_STRANGER_REFUSE
       : ADMIT_STRANGER_SILENT;
   }
   if (!access.isRateLimited || isLoopback(addresses, at, isIpv4)) return ADMIT_OK;
-  const bucket = findBucket(access.clients, addresses, at, isIpv4 ? 128 : 56);
-  if (takeToken(access.clients.tokens, bucket)) return ADMIT_OK;
-  return takeToken(access.clients.refusals, bucket) ? ADMIT_REFUSE : ADMIT_SILENT;
+  const bucket = findBucket(clients, addresses, at, isIpv4);
+  if (take(clients, clients.fullAt, bucket, nowMs, QUERY)) return ADMIT_OK;
+  const isRefused = take(clients, clients.refusalsFullAt, bucket, nowMs, REFUSAL);
+  return isRefused ? ADMIT_REFUSE : ADMIT_SILENT;
 }
 
 /** True where not even a refusal is sent. */
@@ -138,52 +149,47 @@ function isLoopback(addresses: Uint32Array, at: number, isIpv4: boolean): boolea
   );
 }
 
-function takeToken(tokens: Float64Array, bucket: number): boolean {
-  if (tokens[bucket]! < 1) return false;
-  tokens[bucket] = tokens[bucket]! - 1;
+/**
+ * The virtual scheduling of ITU-T I.371, which is a token bucket: takes `part` of a query where it is
+ * there. It reads the time itself, since V8 boxes a fraction that is handed on.
+ */
+function take(
+  table: BucketTable,
+  fullAt: Float64Array,
+  bucket: number,
+  nowMs: Float64Array,
+  part: number,
+): boolean {
+  const now = nowMs[0]! * table.queriesPerMs;
+  const before = Math.max(fullAt[bucket]!, now);
+  if (before - now > table.burst - part + ROUNDING * part) return false;
+  fullAt[bucket] = before + part;
   return true;
 }
 
-/** The bucket of the source's network, refilled to now; a new one begins full. */
+/** The bucket of the source's network; a new one is full. */
 function findBucket(
   table: BucketTable,
   addresses: Uint32Array,
   at: number,
-  prefixLength: number,
+  isIpv4: boolean,
 ): number {
-  const { key, hash, tags, seenMs } = table;
-  for (let word = 0; word < 4; word++) {
-    key[word] = addresses[at + word]! & PREFIX_MASKS[prefixLength * 4 + word]!;
-  }
-  hashWords(table.seed, key, 0, 4, hash);
-  // 0 means "never used", so that the one tag of 0 stands in for another.
-  const tag = hash[0]! === 0 ? 1 : hash[0]!;
-  const first = (hash[1]! & table.setMask) * WAYS;
-  let oldest = first;
+  const { networks, fullAt } = table;
+  const a = isIpv4 ? addresses[at + 3]! & table.ipv4Mask : addresses[at]! | 0;
+  const b = isIpv4 ? IPV4_KEY : (addresses[at + 1]! & table.ipv6Mask) | IPV6_KEY;
+  const first = (mixWords(table.seed, a, b) & table.setMask) * WAYS;
   for (let bucket = first; bucket < first + WAYS; bucket++) {
-    if (tags[bucket] === tag) {
-      refill(table, bucket);
-      return bucket;
-    }
-    if (seenMs[bucket]! < seenMs[oldest]!) oldest = bucket;
+    if (networks[bucket * 2] === a && networks[bucket * 2 + 1] === b) return bucket;
   }
-  tags[oldest] = tag;
-  seenMs[oldest] = table.nowMs[0]!;
-  table.tokens[oldest] = table.tokensMax;
-  table.refusals[oldest] = table.tokensMax * REFUSALS_PER_TOKEN;
-  return oldest;
-}
-
-function refill(table: BucketTable, bucket: number): void {
-  const nowMs = table.nowMs[0]!;
-  const gained = Math.max(0, nowMs - table.seenMs[bucket]!) * table.tokensPerMs;
-  const { tokens, refusals, tokensMax } = table;
-  tokens[bucket] = Math.min(tokensMax, tokens[bucket]! + gained);
-  refusals[bucket] = Math.min(
-    tokensMax * REFUSALS_PER_TOKEN,
-    refusals[bucket]! + gained * REFUSALS_PER_TOKEN,
-  );
-  table.seenMs[bucket] = nowMs;
+  let fullest = first;
+  for (let bucket = first + 1; bucket < first + WAYS; bucket++) {
+    if (fullAt[bucket]! < fullAt[fullest]!) fullest = bucket;
+  }
+  networks[fullest * 2] = a;
+  networks[fullest * 2 + 1] = b;
+  fullAt[fullest] = -Infinity;
+  table.refusalsFullAt[fullest] = -Infinity;
+  return fullest;
 }
 
 function createBuckets(
@@ -191,22 +197,22 @@ function createBuckets(
   burst: number,
   bucketsMax: number,
   seed: HashSeed,
-  nowMs: Float64Array,
+  ipv4Mask: number,
+  ipv6Mask: number,
 ): BucketTable {
   const sets = 2 ** Math.ceil(Math.log2(Math.max(1, bucketsMax / WAYS)));
+  const bucketCount = sets * WAYS;
   return {
-    seed,
-    nowMs,
+    seed: createAddressKey(seed),
     setMask: sets - 1,
-    tags: new Uint32Array(sets * WAYS),
-    tokens: new Float64Array(sets * WAYS),
-    refusals: new Float64Array(sets * WAYS),
-    seenMs: new Float64Array(sets * WAYS).fill(-Infinity),
-    tokensPerMs: ratePerSecond / 1000,
-    // A share of less than one token would never let anything through.
-    tokensMax: ratePerSecond > 0 ? Math.max(1, burst) : 0,
-    key: new Int32Array(4),
-    hash: new Uint32Array(2),
+    ipv4Mask: ipv4Mask | 0,
+    ipv6Mask: ipv6Mask | 0,
+    networks: new Int32Array(bucketCount * 2),
+    fullAt: new Float64Array(bucketCount).fill(-Infinity),
+    refusalsFullAt: new Float64Array(bucketCount).fill(-Infinity),
+    queriesPerMs: ratePerSecond / 1000,
+    // A share of less than one query would never let anything through.
+    burst: ratePerSecond > 0 ? Math.max(1, burst) : 0,
   };
 }
 

@@ -21,12 +21,13 @@
  * throws or keeps a reference.
  */
 
-import { CATEGORY_COUNT_MAX, MASK_WORDS, firstCommonBit } from '../blocklist/category.ts';
+import { CATEGORY_COUNT_MAX } from '../blocklist/category.ts';
 import type { SuffixHashes } from '../dns/suffix-hashes.ts';
 import { EDE_FILTERED, EDE_NONE } from '../dns/constants.ts';
 import type { PolicyImage } from './image.ts';
 import {
   BLOCKING_NXDOMAIN,
+  firstCategoryIn,
   FLAG_BYPASS_CONTROL,
   GLOBAL_LAW,
   GLOBAL_OPERATOR,
@@ -140,11 +141,11 @@ export function decide(
   const at = record * RECORD_WORDS;
 
   // 1  Mandatory lists. First, because no allow rule and no grant may reach them.
-  const lawBit = firstCommonBit(mask, globals, 0, GLOBAL_LAW);
+  const lawBit = firstCategoryIn(policies, globals, GLOBAL_LAW, mask);
   if (lawBit >= 0) return blockByLaw(decision, policies, lawBit);
 
   // 2  Protected names. Before all that lists, plans and households can say: a helpline resolves.
-  const isProtected = firstCommonBit(mask, globals, 0, GLOBAL_PROTECTED) >= 0;
+  const isProtected = firstCategoryIn(policies, globals, GLOBAL_PROTECTED, mask) >= 0;
   if (isProtected) return pass(decision, 2, ALLOW_PROTECTED);
 
   // 3  Special names are answered here. A canary is one only where bypass control is on.
@@ -155,7 +156,7 @@ export function decide(
   // 4  Categories that the plan locks. Before the household's names, which cannot open them; the
   //    plan's own allow names can.
   const planRule = lookUpLongest(rules, records[at + RECORD_PLAN_RULES]!, hashes);
-  const isLocked = firstCommonBit(mask, records, 0, at + RECORD_LOCKED) >= 0;
+  const isLocked = firstCategoryIn(policies, records, at + RECORD_LOCKED, mask) >= 0;
   if (isLocked && planRule !== RULE_ALLOW) {
     return blockByCategory(decision, policies, 4, at, RECORD_LOCKED, mask);
   }
@@ -167,7 +168,7 @@ export function decide(
   if (named !== DECIDE_UNDECIDED) return named;
 
   // 9  Categories blocked now.
-  const isBlocked = firstCommonBit(mask, records, 0, at + RECORD_BLOCKED) >= 0;
+  const isBlocked = firstCategoryIn(policies, records, at + RECORD_BLOCKED, mask) >= 0;
   if (isBlocked) return blockByCategory(decision, policies, 9, at, RECORD_BLOCKED, mask);
 
   // 10, 11  Allow-list-only profiles, safe search: no such rows yet.
@@ -196,17 +197,17 @@ export function decideTarget(
   const at = record * RECORD_WORDS;
 
   // 1  Always; and nothing else where the asked name is protected or allowed by the plan.
-  const lawBit = firstCommonBit(mask, globals, 0, GLOBAL_LAW);
+  const lawBit = firstCategoryIn(policies, globals, GLOBAL_LAW, mask);
   if (lawBit >= 0) return blockByLaw(decision, policies, lawBit);
   if (asked.allowLevel >= ALLOW_PLAN) return pass(decision, asked.row, asked.allowLevel);
 
   // 2  A protected target is not blocked by the rows below.
-  const isProtected = firstCommonBit(mask, globals, 0, GLOBAL_PROTECTED) >= 0;
+  const isProtected = firstCategoryIn(policies, globals, GLOBAL_PROTECTED, mask) >= 0;
   if (isProtected) return pass(decision, 2, ALLOW_PROTECTED);
 
   // 4  Always, but for the plan's own allow names.
   const planRule = lookUpLongest(rules, records[at + RECORD_PLAN_RULES]!, hashes);
-  const isLocked = firstCommonBit(mask, records, 0, at + RECORD_LOCKED) >= 0;
+  const isLocked = firstCategoryIn(policies, records, at + RECORD_LOCKED, mask) >= 0;
   if (isLocked && planRule !== RULE_ALLOW) {
     return blockByCategory(decision, policies, 4, at, RECORD_LOCKED, mask);
   }
@@ -215,7 +216,7 @@ export function decideTarget(
   if (asked.allowLevel === ALLOW_HOUSEHOLD) return pass(decision, asked.row, ALLOW_HOUSEHOLD);
   const named = decideByNames(decision, policies, at, hashes, planRule);
   if (named !== DECIDE_UNDECIDED) return named;
-  const isBlocked = firstCommonBit(mask, records, 0, at + RECORD_BLOCKED) >= 0;
+  const isBlocked = firstCategoryIn(policies, records, at + RECORD_BLOCKED, mask) >= 0;
   if (isBlocked) return blockByCategory(decision, policies, 9, at, RECORD_BLOCKED, mask);
 
   return pass(decision, 12, ALLOW_NOTHING);
@@ -290,7 +291,8 @@ function blockByCategory(
 ): number {
   const { records } = policies;
   const securityBit = firstSecurityBit(mask, policies, at + blockedBy);
-  const bit = securityBit >= 0 ? securityBit : firstCommonBit(mask, records, 0, at + blockedBy);
+  const bit =
+    securityBit >= 0 ? securityBit : firstCategoryIn(policies, records, at + blockedBy, mask);
   const verdictClass = securityBit >= 0 ? VERDICT_OPERATOR : VERDICT_POLICY;
   const text = policies.textOf[records[at + RECORD_PLAN]! * CATEGORY_COUNT_MAX + bit]!;
   fill(decision, DECIDE_BLOCK, row, verdictClass, policies.edeCodes[bit]!, text);
@@ -336,7 +338,7 @@ function planText(policies: PolicyImage, at: number, which: number): number {
 
 /** The lowest security category of the name that the record's mask at word `at` holds, or −1. */
 function firstSecurityBit(mask: Uint32Array, policies: PolicyImage, at: number): number {
-  for (let word = 0; word < MASK_WORDS; word++) {
+  for (let word = 0; word < policies.maskWords; word++) {
     const security = policies.globals[GLOBAL_OPERATOR + word]!;
     const common = mask[word]! & policies.records[at + word]! & security;
     if (common !== 0) return word * 32 + 31 - Math.clz32(common & -common);

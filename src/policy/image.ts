@@ -21,10 +21,18 @@
  */
 
 import type { Image } from '../lib/image.ts';
-import { IMAGE_POLICY, contentIdOf, openImage, sectionBytes, sectionWords } from '../lib/image.ts';
+import {
+  IMAGE_POLICY,
+  contentIdOf,
+  openImage,
+  sectionBytes,
+  sectionWords,
+  trustImage,
+} from '../lib/image.ts';
+import { MASK_WORDS } from '../blocklist/category.ts';
 import type { NameTable } from './rules.ts';
 
-export const POLICY_IMAGE_VERSION = 1;
+export const POLICY_IMAGE_VERSION = 2;
 
 export const SECTION_GLOBALS = 0;
 export const SECTION_POLICY_OF = 1;
@@ -98,6 +106,8 @@ export interface PolicyImage {
   readonly lawBlockingMode: number;
   /** −1 where no category `bypass` exists. */
   readonly bypassBit: number;
+  /** Words of a mask, from the first on, in which some policy or the globals have a bit. */
+  readonly maskWords: number;
   readonly globals: Uint32Array;
   readonly policyOf: Uint32Array;
   readonly records: Uint32Array;
@@ -108,9 +118,17 @@ export interface PolicyImage {
   readonly texts: Uint8Array;
 }
 
-/** @throws AppError `IMAGE_DAMAGED` */
+/**
+ * Opens an image that was just compiled or comes from the disk, and checks all of it.
+ * @throws AppError `IMAGE_DAMAGED`
+ */
 export function openPolicyImage(buffer: SharedArrayBuffer): PolicyImage {
   return viewPolicyImage(openImage(buffer, IMAGE_POLICY, POLICY_IMAGE_VERSION));
+}
+
+/** The same for an image that another thread of this process has opened. */
+export function trustPolicyImage(buffer: SharedArrayBuffer): PolicyImage {
+  return viewPolicyImage(trustImage(buffer, IMAGE_POLICY, POLICY_IMAGE_VERSION));
 }
 
 /** The record of a profile, or −1 for a profile that this image does not know. */
@@ -151,6 +169,25 @@ export function blockAddress6(policies: PolicyImage, record: number, word: numbe
   return policies.records[record * RECORD_WORDS + RECORD_ADDRESS6 + word]!;
 }
 
+/**
+ * The lowest category that a name has and one of the masks of the image too, or −1. Few categories
+ * mean that most words of the masks are zero everywhere, and these are not looked at.
+ * @param masks `policies.globals` or `policies.records`; the mask begins at word `at`
+ */
+export function firstCategoryIn(
+  policies: PolicyImage,
+  masks: Uint32Array,
+  at: number,
+  mask: Uint32Array,
+): number {
+  const { maskWords } = policies;
+  for (let word = 0; word < maskWords; word++) {
+    const bits = mask[word]! & masks[at + word]!;
+    if (bits !== 0) return word * 32 + 31 - Math.clz32(bits & -bits);
+  }
+  return -1;
+}
+
 /** Where a text begins in `policies.texts`. */
 export function textAt(policies: PolicyImage, text: number): number {
   return policies.textPlaces[text * 2]!;
@@ -163,6 +200,7 @@ export function textLength(policies: PolicyImage, text: number): number {
 
 function viewPolicyImage(image: Image): PolicyImage {
   const globals = sectionWords(image, SECTION_GLOBALS);
+  const records = sectionWords(image, SECTION_RECORDS);
   const bypassBit = globals[GLOBAL_BYPASS_BIT]!;
   return {
     buffer: image.buffer,
@@ -170,13 +208,25 @@ function viewPolicyImage(image: Image): PolicyImage {
     profileCount: globals[GLOBAL_PROFILES]!,
     lawBlockingMode: globals[GLOBAL_LAW_MODE]!,
     bypassBit: bypassBit === NOTHING ? -1 : bypassBit,
+    maskWords: maskWordsOf(globals, records),
     globals,
     policyOf: sectionWords(image, SECTION_POLICY_OF),
-    records: sectionWords(image, SECTION_RECORDS),
+    records,
     rules: sectionWords(image, SECTION_RULES),
     edeCodes: sectionBytes(image, SECTION_GLOBALS).subarray(GLOBAL_EDE_CODES * 4),
     textOf: sectionWords(image, SECTION_TEXT_OF),
     textPlaces: sectionWords(image, SECTION_PLACES),
     texts: sectionBytes(image, SECTION_TEXTS),
   };
+}
+
+function maskWordsOf(globals: Uint32Array, records: Uint32Array): number {
+  for (let word = MASK_WORDS - 1; word >= 0; word--) {
+    let bits = globals[GLOBAL_LAW + word]! | globals[GLOBAL_PROTECTED + word]!;
+    for (let at = word; at < records.length; at += RECORD_WORDS) {
+      bits |= records[at + RECORD_LOCKED]! | records[at + RECORD_BLOCKED]!;
+    }
+    if (bits !== 0) return word + 1;
+  }
+  return 0;
 }

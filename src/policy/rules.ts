@@ -3,13 +3,14 @@
  * subscribers live in one such table inside the policy image; the resolver uses stand-alone ones for
  * special names, forward zones and local records.
  *
- *     word  0            slots, at least one of them never used
+ *     word  0            slots, a power of two, at least one of them never used
  *           1            labels of the longest name: longer suffixes are not probed
  *           2, 3         zero
  *           4 + 4 · s    slot s: hash high · hash low · set number · value
  *
- * Open addressing, linear probing; the slot a key begins at comes from the high lane, mixed with the
- * set number, by multiply-shift. Value 0 = never used, so values are 1 and above. A name covers itself
+ * Open addressing, linear probing; the slot a key begins at is the lower bits of the high lane, mixed
+ * with the set number: these tables are small, and whole numbers are quicker than multiply-shift.
+ * Value 0 = never used, so values are 1 and above. A name covers itself
  * and everything below it, unless the caller asks for the whole name only. Names are not kept: the
  * hash is keyed and 64 bits long, and two names that share it are found here, while compiling.
  */
@@ -49,7 +50,7 @@ const SET_MULTIPLIER = 0x9e3779b1;
  * @throws AppError `COMPILE_COLLISION` where two names share a hash: compile again with a new seed
  */
 export function compileNameTable(entries: readonly NameTableEntry[], seed: HashSeed): NameTable {
-  const slotCount = Math.ceil(entries.length / LOAD_MAX) + 1;
+  const slotCount = 2 ** Math.ceil(Math.log2(entries.length / LOAD_MAX + 1));
   const table = new Uint32Array(HEADER_WORDS + slotCount * SLOT_WORDS);
   table[0] = slotCount;
   const ownerOf = new Map<number, Uint8Array>();
@@ -106,15 +107,45 @@ export function lookUpSuffix(
 
 /** Word offset of the slot that holds the key, or of the never used slot where the probe ends. */
 function findSlot(table: NameTable, set: number, high: number, low: number): number {
-  const slotCount = table[0]!;
-  const mixed = (high ^ Math.imul(set, SET_MULTIPLIER)) >>> 0;
-  let slot = (mixed * slotCount * 2 ** -32) >>> 0;
+  const last = table[0]! - 1;
+  let slot = (high ^ Math.imul(set, SET_MULTIPLIER)) & last;
   for (;;) {
     const at = HEADER_WORDS + slot * SLOT_WORDS;
     if (table[at + 3] === 0) return at;
     if (table[at] === high && table[at + 1] === low && table[at + 2] === set) return at;
-    slot = slot + 1 === slotCount ? 0 : slot + 1;
+    slot = (slot + 1) & last;
   }
+}
+
+/** A bit for each name of some tables, whatever its set: most names that are asked are in none of them. */
+export type NameFilter = Uint32Array;
+
+/** So few of the bits are set that the others answer nearly always. */
+const FILTER_BITS_PER_NAME = 32;
+
+/** A filter of all names in the tables; its length is a power of two. */
+export function createNameFilter(tables: readonly NameTable[]): NameFilter {
+  const slotCount = tables.reduce((sum, table) => sum + table[0]!, 0);
+  const words = 2 ** Math.ceil(Math.log2((slotCount * FILTER_BITS_PER_NAME) / 32));
+  const filter = new Uint32Array(words);
+  for (const table of tables) {
+    for (let at = HEADER_WORDS; at < table.length; at += SLOT_WORDS) {
+      const low = table[at + 1]!;
+      if (table[at + 3] !== 0) filter[(low >>> 5) & (words - 1)]! |= 1 << (low & 31);
+    }
+  }
+  return filter;
+}
+
+/** False where no table of the filter holds the name or a suffix of it; true says nothing. */
+export function mayHoldSuffix(filter: NameFilter, hashes: SuffixHashes): boolean {
+  const { low, labelCount } = hashes;
+  const last = filter.length - 1;
+  for (let labels = 0; labels <= labelCount; labels++) {
+    const bits = low[labels]!;
+    if (((filter[(bits >>> 5) & last]! >>> (bits & 31)) & 1) !== 0) return true;
+  }
+  return false;
 }
 
 function refuseCollision(owner: Uint8Array | undefined, name: Uint8Array): void {

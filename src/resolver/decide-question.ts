@@ -4,13 +4,14 @@
  * names that the answer leads to.
  */
 
-import { firstCommonBit, orMask } from '../blocklist/category.ts';
+import { orMask } from '../blocklist/category.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
 import { hashSuffixes } from '../dns/suffix-hashes.ts';
 import type { VerifiedAnswer } from '../dns/verified-answer.ts';
 import { nameLength } from '../dns/name.ts';
 import { decide, decideTarget, DECIDE_BLOCK } from '../policy/decide.ts';
 import {
+  firstCategoryIn,
   GLOBAL_LAW,
   policyRecordOf,
   RECORD_BLOCKED,
@@ -22,7 +23,8 @@ import {
   ttlLimitSeconds,
   type PolicyImage,
 } from '../policy/image.ts';
-import { groupOf, specialKindOf } from './local-names.ts';
+import { SPECIAL_NONE } from '../policy/special-names.ts';
+import { groupOf, mayBeLocal, specialKindOf } from './local-names.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
 /** No TTL leaves higher, whatever upstream said: one wrong answer must not stay for years. */
@@ -40,8 +42,9 @@ export function identify(resolver: Resolver, images: InstalledImages, nowSeconds
 /** Decides on the asked name, into `resolver.decision`, and finds the group it is forwarded to. */
 export function decideQuestion(resolver: Resolver, images: InstalledImages): void {
   const { view, local, mask } = resolver;
-  resolver.group = groupOf(local, view.hashes);
-  const special = specialKindOf(local, view.hashes, view.qtype);
+  const isLocal = mayBeLocal(local, view.hashes);
+  resolver.group = isLocal ? groupOf(local, view.hashes) : 0;
+  const special = isLocal ? specialKindOf(local, view.hashes, view.qtype) : SPECIAL_NONE;
   lookUpCategories(images.blocklist, view.hashes, mask);
   decide(resolver.decision, images.policies, resolver.record, view.hashes, mask, special);
 }
@@ -113,8 +116,8 @@ function canBlock(policies: PolicyImage, record: number, mask: Uint32Array): boo
     records[at + RECORD_PLAN_RULES]!;
   return (
     rules !== 0 ||
-    firstCommonBit(mask, globals, 0, GLOBAL_LAW) >= 0 ||
-    firstCommonBit(mask, records, 0, at + RECORD_LOCKED) >= 0 ||
-    firstCommonBit(mask, records, 0, at + RECORD_BLOCKED) >= 0
+    firstCategoryIn(policies, globals, GLOBAL_LAW, mask) >= 0 ||
+    firstCategoryIn(policies, records, at + RECORD_LOCKED, mask) >= 0 ||
+    firstCategoryIn(policies, records, at + RECORD_BLOCKED, mask) >= 0
   );
 }

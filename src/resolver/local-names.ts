@@ -10,9 +10,12 @@ import { TYPE_CNAME } from '../dns/constants.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import {
   compileNameTable,
+  createNameFilter,
   longestSuffix,
   lookUpExact,
   lookUpSuffix,
+  mayHoldSuffix,
+  type NameFilter,
   type NameTable,
   type NameTableEntry,
 } from '../policy/rules.ts';
@@ -44,6 +47,8 @@ export interface LocalRecordData {
 }
 
 export interface LocalNames {
+  /** Of both tables: tells nearly every name of the world from ours. */
+  readonly filter: NameFilter;
   readonly special: NameTable;
   /** Zones → upstream group; names with records → 1 + index of their first record. */
   readonly names: NameTable;
@@ -73,15 +78,23 @@ export function createLocalNames(
     endOf.fill(end, first, end);
     entries.push({ set: RECORD_SET, name: sorted[first]!.name, value: first + 1 });
   }
+  const special = compileSpecialNames(seed);
+  const names = compileNameTable(entries, seed);
   return {
-    special: compileSpecialNames(seed),
-    names: compileNameTable(entries, seed),
+    filter: createNameFilter([special, names]),
+    special,
+    names,
     records: sorted,
     endOf,
     targetOf: Int32Array.from(sorted, ({ type, rdata }) =>
       type === TYPE_CNAME ? sorted.findIndex(({ name }) => nameKey(name) === nameKey(rdata)) : -1,
     ),
   };
+}
+
+/** False where the name has no group but 0, is not special and has no records; most are such. */
+export function mayBeLocal(local: LocalNames, hashes: SuffixHashes): boolean {
+  return mayHoldSuffix(local.filter, hashes);
 }
 
 /** The upstream group that a name is forwarded to; 0 is the default. */

@@ -40,6 +40,18 @@ it('another seed gives another hash, and the seed id tells seeds apart', () => {
   expect(seedIdOf([1, 2])).not.toEqual(seedIdOf([2, 1]));
 });
 
+it('one object serves two seeds in turn, the root included', () => {
+  const shared = createSuffixHashes();
+  const name = Uint8Array.of(3, 0x63, 0x6f, 0x6d, 0);
+  for (const seed of [SEED, [1, 2] as const, SEED]) {
+    hashSuffixes(shared, seed, name, 0);
+    const own = createSuffixHashes();
+    hashSuffixes(own, seed, name, 0);
+    expect(shared.high).toEqual(own.high);
+    expect(shared.low).toEqual(own.low);
+  }
+});
+
 it('both lanes of 100,000 names spread evenly over 256 buckets', () => {
   const counts = new Uint32Array(256);
   const lowCounts = new Uint32Array(256);

@@ -95,6 +95,13 @@ describe('the rate of a client', () => {
     }
   });
 
+  test('a flood of sources frees no client that is over its rate', () => {
+    const access = anAccess({ bucketsMax: 4, prefixes: ['10.0.0.0/8', '192.0.2.0/24'] });
+    countOf(access, '192.0.2.1', 100, 0);
+    for (let host = 1; host < 200; host++) ask(access, `10.0.0.${host}`, 1);
+    expect(ask(access, '192.0.2.1', 1)).toBe(ADMIT_REFUSE);
+  });
+
   test('a flood of sources takes no more memory, and a quiet client is answered through it', () => {
     const access = anAccess({ bucketsMax: 64, prefixes: ['10.0.0.0/8', '192.0.2.0/24'] });
     const address = Uint32Array.from(parseIpAddress('10.0.0.0')!);

@@ -4,10 +4,12 @@ import {
   RULE_ALLOW,
   RULE_DENY,
   compileNameTable,
+  createNameFilter,
   longestSuffix,
   lookUpExact,
   lookUpLongest,
   lookUpSuffix,
+  mayHoldSuffix,
 } from '../../src/policy/rules.ts';
 import { SEED, hashesOf, wire } from './policy-input.ts';
 
@@ -40,6 +42,8 @@ test('the longest suffix in the set speaks, as a search through all entries says
       expect(lookUpLongest(table, set, hashesOf(name))).toBe(covering[0]?.value ?? 0);
       expect(longestSuffix(table, set, hashesOf(name))).toBe(labels);
       expect(lookUpExact(table, set, hashesOf(name))).toBe(exact?.value ?? 0);
+      const filter = createNameFilter([compileNameTable([], SEED), table]);
+      expect(mayHoldSuffix(filter, hashesOf(name)) || labels < 0).toBe(true);
     }),
     { numRuns: 500 },
   );
@@ -64,4 +68,21 @@ test('the root covers every name', () => {
 test('a name that stands twice in a set is no collision', () => {
   const entries = [1, 2, 3].map((value) => ({ set: 1, name: wire('example.org'), value }));
   expect(lookUpExact(compileNameTable(entries, SEED), 1, hashesOf('example.org'))).toBe(3);
+});
+
+test('the filter of a table lets nearly every other name by', () => {
+  const entries = Array.from({ length: 1000 }, (_, index) => ({
+    set: 1,
+    name: wire(`host${index}.example.org`),
+    value: 1,
+  }));
+  const filter = createNameFilter([compileNameTable(entries, SEED)]);
+  let held = 0;
+  for (let index = 0; index < 1000; index++) {
+    if (mayHoldSuffix(filter, hashesOf(`host${index}.example.net`))) held++;
+  }
+  expect(held).toBeLessThan(100);
+  expect(mayHoldSuffix(createNameFilter([compileNameTable([], SEED)]), hashesOf('a.b'))).toBe(
+    false,
+  );
 });

@@ -70,6 +70,9 @@ export interface HarnessOptions {
   }[];
   readonly pendingMax?: number;
   readonly waitersPerClientMax?: number;
+  /** Prefixes that lead to the profile of `KIDS`, beside its own address. */
+  readonly clients?: readonly string[];
+  readonly cacheBytes?: number;
 }
 
 export interface Forwarded extends ForwardQuestion {
@@ -116,7 +119,7 @@ export class ResolverHarness {
           rdata,
         })),
       ),
-      cache: { bytesMax: 1 << 20 },
+      cache: { bytesMax: options.cacheBytes ?? 1 << 20 },
       pendingMax: options.pendingMax ?? 100,
       waitersPerClientMax: options.waitersPerClientMax ?? 100,
       forwarder: {
@@ -243,6 +246,7 @@ function imagesOf(options: HarnessOptions): InstalledImages {
   for (const [profile, client] of [KIDS, OPEN].entries()) {
     writer.insert(prefixOf(client), profile);
   }
+  for (const client of options.clients ?? []) writer.insert(prefixOf(client), 0);
   return {
     blocklist: openBlocklistImage(compiled.buffer),
     policies: openPolicyImage(policies),
