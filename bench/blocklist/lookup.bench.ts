@@ -51,7 +51,6 @@ function hashesOf(name: string): SuffixHashes {
   writeName(name, wire);
   const full = createSuffixHashes();
   hashSuffixes(full, SEED, wire, 0);
-  const { labelCount, labelAt } = full;
-  const count = labelCount + 1;
-  return { high: full.high.slice(0, count), low: full.low.slice(0, count), labelCount, labelAt };
+  const count = full.labelCount + 1;
+  return { ...full, high: full.high.slice(0, count), low: full.low.slice(0, count) };
 }

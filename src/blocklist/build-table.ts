@@ -8,8 +8,6 @@
  * hashes in the order of the image's slots, and growing or writing the image is sequential.
  */
 
-import type { SuffixHashes } from '../dns/suffix-hashes.ts';
-
 export const BUILD_SLOT_WORDS = 4;
 export const BUILD_LOW = 0;
 export const BUILD_HIGH = 1;
@@ -21,23 +19,24 @@ const LOAD_MAX = 0.7;
 export class BuildTable {
   words: Uint32Array;
   count = 0;
+  /** The most that tables had at a time: while one grows there are two. */
+  octetsMax: number;
   #slotCount: number;
 
   constructor(expectedNames: number) {
     this.#slotCount = Math.max(64, Math.ceil(expectedNames / LOAD_MAX));
     this.words = new Uint32Array(this.#slotCount * BUILD_SLOT_WORDS);
+    this.octetsMax = this.words.byteLength;
   }
 
   /**
-   * Where the name of `hashes[suffix]` stands or will stand: a word offset, valid until the next
+   * Where the name of this hash stands or will stand: a word offset, valid until the next
    * `claim`. Its hash is written; a new one's set word is still 0, and it only becomes an entry when
    * the caller writes that word and calls `keep`.
    */
-  claim(hashes: SuffixHashes, suffix: number): number {
+  claim(low: number, high: number): number {
     if (this.count >= this.#slotCount * LOAD_MAX) this.#grow();
     const words = this.words;
-    const low = hashes.low[suffix]!;
-    const high = hashes.high[suffix]!;
     let at = Math.trunc(high * (this.#slotCount / 2 ** 32)) * BUILD_SLOT_WORDS;
     while (words[at + BUILD_SET] !== 0) {
       if (words[at + BUILD_LOW] === low && words[at + BUILD_HIGH] === high) return at;
@@ -59,6 +58,7 @@ export class BuildTable {
     const old = this.words;
     this.#slotCount = Math.ceil(this.#slotCount * 1.7);
     this.words = new Uint32Array(this.#slotCount * BUILD_SLOT_WORDS);
+    this.octetsMax = Math.max(this.octetsMax, old.byteLength + this.words.byteLength);
     for (let at = 0; at < old.length; at += BUILD_SLOT_WORDS) {
       if (old[at + BUILD_SET] !== 0) this.#move(old, at);
     }

@@ -3,11 +3,15 @@
  * seed always give the same image, octet for octet.
  *
  *     exceptions of all lists   read first, since they take out entries wherever those stand
- *     entries                   one pass: read → hash → gate → table of hashes and build sets
+ *     entries                   one pass: read → hash → gate → batch → table of hashes and build sets
  *     resolve                   `except` where a category from above must end
  *     write                     sets still in use are renumbered, the table is copied in hash order
  *
- * No object is made per name: names live in the octets of their list and as hashes.
+ * No object is made per name: names live in the octets of their list and as hashes. A list is read
+ * through a window, so the memory of a compilation is that of its table and its image: for n distinct
+ * names at most 62 n octets, while a table grows (23 n in the old one, 39 n in the new), or else one
+ * that was made large enough from the beginning, 46 MB or 1.4 octets for each octet of the largest
+ * list, and the image with 11 n. `octetsMax` of the report says what it was.
  */
 
 import { nameToText } from '../dns/name.ts';
@@ -29,6 +33,7 @@ import { CATEGORY_COUNT_MAX } from './category.ts';
 import { Exceptions } from './exceptions.ts';
 import type {
   FaultReason,
+  ListContent,
   ListFormatName,
   ListSink,
   RefusalReason,
@@ -44,8 +49,23 @@ import { SetRegistry } from './set-registry.ts';
 const IMAGE_LOAD = 0.72;
 const NAMES_MAX = 20_000_000;
 const FAULTS_KEPT = 100;
-/** Octets of a name in a list with its line end, for the first guess at the table's size. */
-const OCTETS_A_NAME = 20;
+/** Octets of a line with a short name, for the first guess at the table's size. */
+const OCTETS_A_LINE: Readonly<Record<ListFormatName, number>> = {
+  domains: 16,
+  hosts: 24,
+  adblock: 19,
+  dnsmasq: 27,
+  rpz: 24,
+  wildcard: 18,
+};
+/** The first guess is higher only where a single list is larger. */
+const GUESS_OF_ALL_MAX = 2_000_000;
+/**
+ * Names are put into the table many at a time: a look-up in it waits for memory, and in a loop with
+ * nothing else the processor waits for several at once.
+ */
+const BATCH_NAMES = 1024;
+const BATCH_WORDS = 3;
 
 export interface CompileList {
   readonly id: string;
@@ -57,8 +77,8 @@ export interface CompileList {
    * Left out: as the format does.
    */
   readonly coversSubdomains?: boolean;
-  /** The octets as fetched; only read. */
-  readonly content: Uint8Array;
+  /** Only read; once, or three times where it may hold exceptions. */
+  readonly content: ListContent;
 }
 
 export interface CompileOptions {
@@ -103,6 +123,8 @@ export interface CompileReport {
   readonly nameCount: number;
   readonly setCount: number;
   readonly imageOctets: number;
+  /** The most that the table and the image had at a time. */
+  readonly octetsMax: number;
 }
 
 export interface CompiledBlocklist {
@@ -122,6 +144,9 @@ interface Build {
   readonly exceptions: Exceptions;
   /** Of the name at hand. */
   readonly hashes: SuffixHashes;
+  /** Names of the list at hand on their way into the table: low lane, high lane, coverage. */
+  readonly batch: Uint32Array;
+  batchCount: number;
   labelsMin: number;
   labelsMax: number;
 }
@@ -146,7 +171,9 @@ export function compileBlocklist(
   const blocklist = writeImage(build);
   const { image, nameCount, setCount } = blocklist;
   const imageOctets = image.bytes.length;
-  const report = { lists: reports, nameCount, setCount, imageOctets };
+  const { words, octetsMax: tableOctetsMax } = build.table;
+  const octetsMax = Math.max(tableOctetsMax, words.byteLength + imageOctets);
+  const report = { lists: reports, nameCount, setCount, imageOctets, octetsMax };
   return { image, buffer: image.buffer, blocklist, report };
 }
 
@@ -166,7 +193,6 @@ function createBuild(
   seed: HashSeed,
   options: CompileOptions,
 ): Build {
-  const octets = lists.reduce((sum, { content }) => sum + content.length, 0);
   const exceptionLists = lists.map(({ categoryBit, format }) => ({
     categoryBit,
     exceptions: LIST_FORMATS[format].exceptions,
@@ -175,13 +201,22 @@ function createBuild(
     lists,
     seed,
     options,
-    table: new BuildTable(octets / OCTETS_A_NAME),
+    table: new BuildTable(guessNames(lists)),
     sets: new SetRegistry(),
     exceptions: new Exceptions(exceptionLists, seed),
     hashes: createSuffixHashes(),
+    batch: new Uint32Array(BATCH_NAMES * BATCH_WORDS),
+    batchCount: 0,
     labelsMin: Number.MAX_SAFE_INTEGER,
     labelsMax: 0,
   };
+}
+
+/** Many lists overlap, so beyond some size the table had better grow than be too large. */
+function guessNames(lists: readonly CompileList[]): number {
+  const guesses = lists.map(({ format, content }) => content.length / OCTETS_A_LINE[format]);
+  const sum = guesses.reduce((all, guess) => all + guess, 0);
+  return Math.max(Math.min(sum, GUESS_OF_ALL_MAX), ...guesses);
 }
 
 /** Reads a list for its exceptions alone, where its format and content can have any. */
@@ -227,7 +262,8 @@ function insertList(build: Build, index: number, list: CompileList): ListReport 
         return;
       }
       if (isNoted && (coverage & COVER_BELOW) !== 0) exceptions.note(index, hashes);
-      insertName(build, index, coverage, report);
+      batchName(build, coverage);
+      if (build.batchCount === BATCH_NAMES) insertBatch(build, index, report);
     },
     exception(name, length, _coverage, line) {
       hashSuffixes(hashes, seed, name, 0);
@@ -240,6 +276,7 @@ function insertList(build: Build, index: number, list: CompileList): ListReport 
     },
   };
   report.lines = format.parse(list.content, sink);
+  insertBatch(build, index, report);
   return report;
 }
 
@@ -248,38 +285,55 @@ function coverageOf(format: ListFormat, list: CompileList, lineCoverage: number)
   return list.coversSubdomains ? COVER_EXACT | COVER_BELOW : COVER_EXACT;
 }
 
-/** Adds the name whose hashes are at hand to the category of its list. */
-function insertName(build: Build, index: number, coverage: number, report: ListReport): void {
-  const { table, hashes, sets } = build;
-  const at = table.claim(hashes, hashes.labelCount);
-  const { words } = table;
-  const set = words[at + BUILD_SET]!;
-  const next = sets.step(set, coverage);
-  if (set === 0) {
-    keepName(build, hashes.labelCount);
-  } else if (words[at + BUILD_LIST] === index + 1) {
-    report.duplicates++;
-  } else if (next === set) {
-    report.overlaps++;
+/** Puts the name whose hashes are at hand among those that wait for the table. */
+function batchName(build: Build, coverage: number): void {
+  const { batch, hashes } = build;
+  const { labelCount } = hashes;
+  const at = build.batchCount++ * BATCH_WORDS;
+  batch[at] = hashes.low[labelCount]!;
+  batch[at + 1] = hashes.high[labelCount]!;
+  batch[at + 2] = coverage;
+  noteLabels(build, labelCount);
+}
+
+/** Adds the names of the batch to the category of their list. */
+function insertBatch(build: Build, index: number, report: ListReport): void {
+  const { table, batch, sets } = build;
+  const end = build.batchCount * BATCH_WORDS;
+  for (let from = 0; from < end; from += BATCH_WORDS) {
+    const at = table.claim(batch[from]!, batch[from + 1]!);
+    const { words } = table;
+    const set = words[at + BUILD_SET]!;
+    const next = sets.step(set, batch[from + 2]!);
+    if (set === 0) keepName(table);
+    else if (words[at + BUILD_LIST] === index + 1) report.duplicates++;
+    else if (next === set) report.overlaps++;
+    words[at + BUILD_SET] = next;
+    words[at + BUILD_LIST] = index + 1;
   }
-  words[at + BUILD_SET] = next;
-  words[at + BUILD_LIST] = index + 1;
+  build.batchCount = 0;
 }
 
 /** Ends an inherited category at the name whose hashes are given. */
 function insertException(build: Build, hashes: SuffixHashes, bit: number, kept: number): void {
-  const at = build.table.claim(hashes, hashes.labelCount);
+  const { labelCount } = hashes;
+  const at = build.table.claim(hashes.low[labelCount]!, hashes.high[labelCount]!);
   const { words } = build.table;
   const set = words[at + BUILD_SET]!;
   words[at + BUILD_SET] = build.sets.withException(set, bit, kept);
-  if (set === 0) keepName(build, hashes.labelCount);
+  if (set !== 0) return;
+  keepName(build.table);
+  noteLabels(build, labelCount);
 }
 
-function keepName(build: Build, labels: number): void {
-  build.table.keep();
+function noteLabels(build: Build, labels: number): void {
   if (labels < build.labelsMin) build.labelsMin = labels;
   if (labels > build.labelsMax) build.labelsMax = labels;
-  if (build.table.count > NAMES_MAX) {
+}
+
+function keepName(table: BuildTable): void {
+  table.keep();
+  if (table.count > NAMES_MAX) {
     throw new AppError('COMPILE_LIMIT', `Compiling the blocklists: more than ${NAMES_MAX} names`);
   }
 }

@@ -34,6 +34,7 @@ import {
   sealImage,
   sectionLength,
   sectionWords,
+  trustImage,
 } from '../lib/image.ts';
 import { MASK_WORDS } from './category.ts';
 
@@ -100,7 +101,7 @@ export function emptyBlocklistImage(seed: HashSeed): BlocklistImage {
 }
 
 /**
- * Opens an image that comes from another thread or from disk, checks it once and trusts it then.
+ * Opens an image that was just compiled or comes from the disk, and checks all of it.
  * @throws AppError `IMAGE_DAMAGED`
  */
 export function openBlocklistImage(buffer: SharedArrayBuffer): BlocklistImage {
@@ -108,6 +109,14 @@ export function openBlocklistImage(buffer: SharedArrayBuffer): BlocklistImage {
   const fault = findFault(image);
   if (fault !== null) throw new AppError('IMAGE_DAMAGED', `Opening a blocklist image: ${fault}`);
   return viewBlocklistImage(image);
+}
+
+/**
+ * The same for an image that another thread of this process has opened: nothing but its header is
+ * checked again.
+ */
+export function trustBlocklistImage(buffer: SharedArrayBuffer): BlocklistImage {
+  return viewBlocklistImage(trustImage(buffer, IMAGE_BLOCKLIST, BLOCKLIST_IMAGE_VERSION));
 }
 
 function viewBlocklistImage(image: Image): BlocklistImage {

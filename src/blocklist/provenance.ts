@@ -3,7 +3,7 @@
  * and no memory is spent on line numbers for millions of names.
  */
 
-import type { ListFormatName } from './formats/list-format.ts';
+import type { ListContent, ListFormatName } from './formats/list-format.ts';
 import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
 import { forEachLine, textOf } from './formats/lines.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
@@ -21,7 +21,7 @@ export interface ListPlace {
  * @param coversSubdomains as in `CompileList`
  */
 export function findInList(
-  content: Uint8Array,
+  content: ListContent,
   formatName: ListFormatName,
   name: Uint8Array,
   length: number,
@@ -70,7 +70,7 @@ function isSuffix(
   return label === start;
 }
 
-function textOfLine(content: Uint8Array, number: number): string {
+function textOfLine(content: ListContent, number: number): string {
   let text = '';
   const sink = { entry: () => undefined, exception: () => undefined, reject: () => undefined };
   forEachLine(content, sink, (line) => {

@@ -20,7 +20,6 @@ import type { LoadedDocument } from './policy-document.ts';
 
 /** A compilation of twenty million names and its way to all workers. */
 const APPLY_DEADLINE_MS = 600_000;
-const COMPILER_ENTRY = new URL('../compiler/compile-thread.js', import.meta.url);
 
 export interface PolicyTarget {
   /** What is done and since when it counts, for people. */
@@ -116,7 +115,7 @@ async function scratchTarget(): Promise<PolicyTarget> {
 
 /** So that the next start serves this revision from its first packet. */
 async function compileImages(dataDir: string): Promise<void> {
-  const compiler = new Compiler({ entry: COMPILER_ENTRY, dataDir });
+  const compiler = new Compiler({ dataDir });
   try {
     await compileNewest(compiler, dataDir, loadSeed(dataDir), null);
   } finally {

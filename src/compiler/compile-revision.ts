@@ -5,12 +5,10 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { getHeapStatistics } from 'node:v8';
 import { compileBlocklist } from '../blocklist/compile.ts';
-import type { CompileList } from '../blocklist/compile.ts';
-import { BLOCKLIST_IMAGE_VERSION } from '../blocklist/image.ts';
-import { AppError, messageOf } from '../lib/errors.ts';
+import { BLOCKLIST_IMAGE_VERSION, openBlocklistImage } from '../blocklist/image.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { seedIdOf } from '../lib/half-siphash.ts';
 import { parseIpAddress } from '../lib/ip-address.ts';
@@ -18,11 +16,13 @@ import type { AddressWords } from '../lib/ip-address.ts';
 import { createGate } from '../lists/gate.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import type { PolicyInput } from '../policy/compile.ts';
+import { openPolicyImage } from '../policy/image.ts';
 import { readCompileInputFrom } from '../store/compile-input.ts';
-import type { CompileInput, CompileListSource } from '../store/compile-input.ts';
+import type { CompileInput } from '../store/compile-input.ts';
 import { readAddressFingerprint } from './address-fingerprint.ts';
 import { currentBlocklistKey, writeImages } from './image-folder.ts';
 import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
+import { openList } from './open-list.ts';
 
 /** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
 const PARSERS_VERSION = 1;
@@ -43,8 +43,11 @@ export async function compileRevision(request: CompileRequest): Promise<CompileD
   const blocklistKey = keyOf(input, seed);
   const isKept =
     blocklistKey === request.blocklistKey && blocklistKey === currentBlocklistKey(folder);
-  const compiled = isKept ? null : await compileLists(input, seed);
+  const compiled = isKept ? null : compileLists(input, seed);
   const policy = compilePolicies(toPolicyInput(input), seed);
+  // The images are checked in full here, so that no thread for which somebody waits has to.
+  if (compiled !== null) openBlocklistImage(compiled.buffer);
+  openPolicyImage(policy);
   const { revision } = input;
   const blocklist = compiled?.buffer ?? null;
   writeImages(folder, { revision, blocklistKey, addressFingerprint, blocklist, policy });
@@ -58,6 +61,7 @@ export async function compileRevision(request: CompileRequest): Promise<CompileD
     addressFingerprint,
     lists: compiled?.lists ?? [],
     elapsedMs: performance.now() - startedAt,
+    octetsMax: (compiled?.octetsMax ?? 0) + getHeapStatistics().total_heap_size,
   };
 }
 
@@ -75,40 +79,19 @@ function keyOf(input: CompileInput, seed: HashSeed): string {
   return createHash('sha256').update(JSON.stringify(made)).digest('hex');
 }
 
-async function compileLists(
-  input: CompileInput,
-  seed: HashSeed,
-): Promise<{ readonly buffer: SharedArrayBuffer; readonly lists: ListSummary[] }> {
-  const lists = await Promise.all(input.lists.map(readList));
+interface CompiledLists {
+  readonly buffer: SharedArrayBuffer;
+  readonly lists: readonly ListSummary[];
+  readonly octetsMax: number;
+}
+
+function compileLists(input: CompileInput, seed: HashSeed): CompiledLists {
+  const opened = input.lists.map(openList);
+  const lists = opened.map(({ list }) => list);
   const { buffer, report } = compileBlocklist(lists, seed, { isRefused: createGate() });
+  for (const { refuseDamage } of opened) refuseDamage();
   const summaries = report.lists.map(({ id, entries }) => ({ id, entries }));
-  return { buffer, lists: summaries };
-}
-
-/** A content is named by its checksum, so damage on the disk is found here and not in an answer. */
-export async function readList(list: CompileListSource): Promise<CompileList> {
-  const content = await readContent(list);
-  if (createHash('sha256').update(content).digest('hex') !== list.contentSha256) {
-    const message = `Reading the content of list "${list.id}" from ${list.contentPath}: the file is damaged; apply the list again`;
-    throw new AppError('LIST_CONTENT_DAMAGED', message);
-  }
-  return {
-    id: list.id,
-    categoryBit: list.categoryBit,
-    format: list.format,
-    // Left out where the list does not say: then the format says what is covered.
-    ...(list.coversSubdomains === null ? {} : { coversSubdomains: list.coversSubdomains }),
-    content,
-  };
-}
-
-async function readContent(list: CompileListSource): Promise<Uint8Array> {
-  try {
-    return await readFile(list.contentPath);
-  } catch (error) {
-    const message = `Reading the content of list "${list.id}": ${messageOf(error)}; apply the list again`;
-    throw new AppError('LIST_CONTENT_DAMAGED', message, { cause: error });
-  }
+  return { buffer, lists: summaries, octetsMax: report.octetsMax };
 }
 
 function toPolicyInput(input: CompileInput): PolicyInput {

@@ -6,12 +6,14 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
+import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import type { ContentFile, ContentInspector, ListReport } from '../store/list-report.ts';
 import type {
   CompileDone,
+  CompilerDone,
   CompilerRequest,
   CompilerResponse,
-  EvidenceDone,
   ListPlaceFound,
 } from './messages.ts';
 
@@ -19,18 +21,21 @@ const IDLE_MS = 10_000;
 /** Twenty million names take less than a minute; a thread that needs longer is stuck. */
 const JOB_DEADLINE_MS = 600_000;
 
+const BUILT_ENTRY = new URL('compile-thread.js', import.meta.url);
+
 export interface CompilerOptions {
-  readonly entry: URL;
   readonly dataDir: string;
+  /** What the thread runs; left out: the built one. */
+  readonly entry?: URL;
 }
 
 interface Job {
-  readonly resolve: (done: CompileDone | EvidenceDone) => void;
+  readonly resolve: (done: CompilerDone) => void;
   readonly reject: (error: AppError) => void;
   readonly timer: NodeJS.Timeout;
 }
 
-export class Compiler {
+export class Compiler implements ContentInspector {
   readonly #options: CompilerOptions;
   readonly #jobs = new Map<number, Job>();
   #thread: Worker | null = null;
@@ -76,6 +81,17 @@ export class Compiler {
     return done.places;
   }
 
+  /** As `ContentInspector`; `STOPPING` and `COMPILE_FAILED` say nothing about the content. */
+  async inspect(
+    content: Uint8Array | ContentFile,
+    format: ListFormatName | null,
+  ): Promise<ListReport> {
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'inspect', job, content, format });
+    assert(done.kind === 'inspected', 'a look ends inspected or failed');
+    return done.report;
+  }
+
   /**
    * Ends the thread for good; a job that runs is given up, and the set on the disk stays what it
    * was. Later jobs are refused: a thread that started now would keep the process from ending.
@@ -93,7 +109,7 @@ export class Compiler {
     await thread?.terminate();
   }
 
-  #run(request: CompilerRequest): Promise<CompileDone | EvidenceDone> {
+  #run(request: CompilerRequest): Promise<CompilerDone> {
     if (this.#isClosed) {
       const message = 'Working on the compile thread: the server is stopping';
       return Promise.reject(new AppError('STOPPING', message));
@@ -111,7 +127,7 @@ export class Compiler {
   }
 
   #startThread(): Worker {
-    const thread = new Worker(this.#options.entry, { name: 'compiler' });
+    const thread = new Worker(this.#options.entry ?? BUILT_ENTRY, { name: 'compiler' });
     let cause = 'the compile thread ended';
     thread.on('message', (response: CompilerResponse) => {
       this.#receive(response);

@@ -1,6 +1,8 @@
 /** What is posted between the main thread and the compile thread. */
 
+import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import type { ContentFile, ListReport } from '../store/list-report.ts';
 
 /** Compile the newest committed revision, put the images on the disk, hand them over. */
 export interface CompileRequest {
@@ -31,6 +33,8 @@ export interface CompileDone {
   /** Of the blocklist that was compiled; empty where it stays. */
   readonly lists: readonly ListSummary[];
   readonly elapsedMs: number;
+  /** The most memory that the compilation had: table, image, and the heap of its thread. */
+  readonly octetsMax: number;
 }
 
 /** Look up which lines of the lists put a name into categories. */
@@ -56,7 +60,22 @@ export interface EvidenceDone {
   readonly places: readonly ListPlaceFound[];
 }
 
-/** Both kinds of job can fail. */
+/** Look at a content before any row names it. */
+export interface InspectRequest {
+  readonly kind: 'inspect';
+  readonly job: number;
+  readonly content: Uint8Array | ContentFile;
+  /** Null: find it out. */
+  readonly format: ListFormatName | null;
+}
+
+export interface InspectDone {
+  readonly kind: 'inspected';
+  readonly job: number;
+  readonly report: ListReport;
+}
+
+/** Every kind of job can fail. */
 export interface CompileFailed {
   readonly kind: 'failed';
   readonly job: number;
@@ -65,5 +84,6 @@ export interface CompileFailed {
   readonly faults: readonly string[];
 }
 
-export type CompilerRequest = CompileRequest | EvidenceRequest;
-export type CompilerResponse = CompileDone | EvidenceDone | CompileFailed;
+export type CompilerRequest = CompileRequest | EvidenceRequest | InspectRequest;
+export type CompilerDone = CompileDone | EvidenceDone | InspectDone;
+export type CompilerResponse = CompilerDone | CompileFailed;

@@ -4,37 +4,71 @@
  * so an error page or an empty download never takes the place of a good list.
  */
 
-import { detectFormat } from '../blocklist/formats/detect.ts';
+import { DETECT_OCTETS, detectFormat } from '../blocklist/formats/detect.ts';
 import {
   FAULT_TEXT_MAX,
+  type ListContent,
   type ListFormatName,
   type ListSink,
 } from '../blocklist/formats/list-format.ts';
 import { LIST_FORMATS } from '../blocklist/formats/parse-list.ts';
 import { nameToText } from '../dns/name.ts';
 import { AppError } from '../lib/errors.ts';
-import type { ContentInspector, LineFault, ListReport } from '../store/list-report.ts';
+import type { ContentFile, ContentInspector, LineFault, ListReport } from '../store/list-report.ts';
 import { createGate, type Gate } from './gate.ts';
+import { ListFile } from './list-file.ts';
 
 const FAULTS_KEPT = 100;
 /** More octets that are no text than this among the first make a content binary. */
 const SAMPLE_OCTETS = 4_096;
 
+/** Works on the thread of the caller; the server has the compile thread do it. */
 export const inThreadInspector: ContentInspector = {
   inspect: (content, format) =>
     // A rejection, not a throw: callers await.
     new Promise((resolve) => {
-      resolve(inspectContent(content, format));
+      resolve(
+        content instanceof Uint8Array
+          ? inspectContent(content, format)
+          : inspectFile(content, format),
+      );
     }),
 };
+
+/**
+ * Reads the file once, in pieces, however large it is.
+ * @param format null: find it out
+ * @throws AppError `CONTENT_DAMAGED` where it is not what its name says, else `LIST_REFUSED`
+ */
+export function inspectFile(
+  { sha256, path }: ContentFile,
+  format: ListFormatName | null,
+): ListReport {
+  const file = new ListFile(path);
+  try {
+    return inspectContent(file, format);
+  } finally {
+    // Whatever was found in a damaged file says nothing about the list.
+    refuseDamage(file, sha256);
+  }
+}
+
+function refuseDamage(file: ListFile, sha256: string): void {
+  if (file.digest() === sha256) return;
+  throw new AppError(
+    'CONTENT_DAMAGED',
+    `Reading the list content ${sha256}: the file is damaged; upload it again or restore a backup`,
+  );
+}
 
 /**
  * @param format null: find it out
  * @throws AppError `LIST_REFUSED`
  */
-export function inspectContent(content: Uint8Array, format: ListFormatName | null): ListReport {
-  refuseForeign(content);
-  const found = format ?? detectFormat(content);
+export function inspectContent(content: ListContent, format: ListFormatName | null): ListReport {
+  const head = headOf(content);
+  refuseForeign(head);
+  const found = format ?? detectFormat(head);
   if (found === null) {
     throw refused(
       `the format is not clear; name it with format: (${Object.keys(LIST_FORMATS).join(', ')})`,
@@ -47,10 +81,16 @@ export function inspectContent(content: Uint8Array, format: ListFormatName | nul
   return report;
 }
 
+function headOf(content: ListContent): Uint8Array {
+  if (content instanceof Uint8Array) return content.subarray(0, DETECT_OCTETS);
+  const head = new Uint8Array(Math.min(DETECT_OCTETS, content.length));
+  return head.subarray(0, content.read(head, 0));
+}
+
 /** A given format does not make a web page a list. */
-function refuseForeign(content: Uint8Array): void {
-  if (content.length === 0) throw refused('it is empty');
-  const sample = content.subarray(0, SAMPLE_OCTETS);
+function refuseForeign(head: Uint8Array): void {
+  if (head.length === 0) throw refused('it is empty');
+  const sample = head.subarray(0, SAMPLE_OCTETS);
   if (sample.includes(0)) throw refused('it is binary, not text');
   const start = Buffer.from(sample)
     .toString('utf8')

@@ -1,12 +1,20 @@
 /** Opens the store as `serve` and an offline `apply` do: with knowledge of lists, seeded at first. */
 
+import type { ContentInspector } from '../store/list-report.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import { inThreadInspector } from './inspect-content.ts';
 import { readSeedDocument } from './seed-document.ts';
 
-/** @throws AppError as `Store.open`, and `SEEDS_MISSING` at a first start */
-export async function openStore(dataDir: string, options: StoreOptions = {}): Promise<Store> {
-  const store = await Store.open(dataDir, inThreadInspector, options);
+/**
+ * @param inspector looks at new lists; left out: this thread does
+ * @throws AppError as `Store.open`, and `SEEDS_MISSING` at a first start
+ */
+export async function openStore(
+  dataDir: string,
+  options: StoreOptions = {},
+  inspector: ContentInspector = inThreadInspector,
+): Promise<Store> {
+  const store = await Store.open(dataDir, inspector, options);
   try {
     await store.seed(() => readSeedDocument(store.contents));
     return store;

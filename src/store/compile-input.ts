@@ -6,6 +6,7 @@
 
 import { join } from 'node:path';
 import { readUint32 } from '../lib/bytes.ts';
+import { breathe } from './breathe.ts';
 import { LISTS_FOLDER } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
@@ -18,6 +19,8 @@ import type { Db, RuleOwnerKind, VerdictClassName } from './schema.ts';
 export const NO_PLAN = 0xffffffff;
 
 const PAGE_ROWS = 10_000;
+/** The main thread reads these while it does everything else: some milliseconds a page. */
+const ADDRESS_PAGE_ROWS = 2_000;
 
 export interface CompileCategory {
   readonly id: string;
@@ -136,12 +139,13 @@ export async function* readAddressPages(db: Db, nowSeconds: number): AsyncGenera
       .select(['prefix', 'subscriber'])
       .where('prefix', '>', after)
       .orderBy('prefix')
-      .limit(PAGE_ROWS)
+      .limit(ADDRESS_PAGE_ROWS)
       .execute();
     const last = rows.at(-1);
     if (last === undefined) break;
     after = last.prefix;
     yield toAddressPage(rows);
+    await breathe();
   }
   after = Buffer.alloc(0);
   for (;;) {
@@ -151,12 +155,13 @@ export async function* readAddressPages(db: Db, nowSeconds: number): AsyncGenera
       .where('prefix', '>', after)
       .where('expires_at', '>', nowSeconds)
       .orderBy('prefix')
-      .limit(PAGE_ROWS)
+      .limit(ADDRESS_PAGE_ROWS)
       .execute();
     const last = rows.at(-1);
     if (last === undefined) return;
     after = last.prefix;
     yield toAddressPage(rows);
+    await breathe();
   }
 }
 

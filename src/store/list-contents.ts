@@ -5,12 +5,13 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../lib/errors.ts';
 import { LISTS_FOLDER, syncFolder, toWriteError, writeFileDurably } from './data-folder.ts';
 import { SHA256_PATTERN } from './document.ts';
+import type { ContentFile } from './list-report.ts';
 
 /** Twenty million names of ordinary length. */
 export const CONTENT_BYTES_MAX = 512 * 1024 * 1024;
@@ -40,17 +41,9 @@ export class ListContents {
     return this.#held.has(sha256) || (SHA256.test(sha256) && existsSync(this.pathOf(sha256)));
   }
 
-  /** @throws AppError `CONTENT_DAMAGED` where the file is not what its name says */
-  async read(sha256: string): Promise<Uint8Array> {
-    const held = this.#held.get(sha256);
-    if (held !== undefined) return held;
-    const content = await readFile(this.pathOf(sha256));
-    const actual = createHash('sha256').update(content).digest('hex');
-    if (actual === sha256) return content;
-    throw new AppError(
-      'CONTENT_DAMAGED',
-      `Reading the list content ${sha256}: the file is damaged; upload it again or restore a backup`,
-    );
+  /** Where the content is to be found; whether it is there, `has` says. */
+  locate(sha256: string): Uint8Array | ContentFile {
+    return this.#held.get(sha256) ?? { sha256, path: this.pathOf(sha256) };
   }
 
   /** Has it in memory only, for a dry run. */

@@ -23,10 +23,18 @@ export interface ListReport {
   readonly faults: readonly LineFault[];
 }
 
+/** A content that is on the disk. */
+export interface ContentFile {
+  readonly sha256: string;
+  readonly path: string;
+}
+
 export interface ContentInspector {
   /**
+   * @param content octets, or the file that holds them, which is checked against its name
    * @param format null: find it out
-   * @throws AppError `LIST_REFUSED` where the content can be no list (empty, HTML, binary, no names)
+   * @throws AppError `LIST_REFUSED` where the content can be no list (empty, HTML, binary, no names);
+   *   `CONTENT_DAMAGED` where the file is not what its name says
    */
-  inspect(content: Uint8Array, format: ListFormatName | null): Promise<ListReport>;
+  inspect(content: Uint8Array | ContentFile, format: ListFormatName | null): Promise<ListReport>;
 }

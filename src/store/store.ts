@@ -127,6 +127,19 @@ export interface RuleChange {
   readonly isAdding: boolean;
 }
 
+/** What is said about a content: the report, or why it is refused. */
+type Look = ListReport | AppError;
+
+/** Codes of an inspector that speak of the content and not of the inspection. */
+const CONTENT_FAULTS = ['LIST_REFUSED', 'CONTENT_DAMAGED'];
+
+interface PreparedDocument {
+  readonly document: ReadDocument;
+  readonly faults: readonly string[];
+  /** Of the contents that are new to their lists, by content and format. */
+  readonly looks: ReadonlyMap<string, Look>;
+}
+
 export class Store {
   readonly dataDir: string;
   readonly contents: ListContents;
@@ -199,8 +212,9 @@ export class Store {
     context: WriteContext,
     options: Partial<ApplyOptions> = {},
   ): Promise<ApplyResult> {
+    const prepared = await this.#prepareDocument(document);
     return this.#write(context, (tx) =>
-      this.#apply(tx, document, context, { isDryRun: false, isPruning: false, ...options }, false),
+      this.#apply(tx, prepared, context, { isDryRun: false, isPruning: false, ...options }, false),
     );
   }
 
@@ -210,11 +224,11 @@ export class Store {
    */
   async seed(makeDocument: () => PolicyDocument): Promise<void> {
     if ((await readMeta(this.db, 'seeded')) !== null) return;
-    const document = makeDocument();
+    const prepared = await this.#prepareDocument(makeDocument());
     const context = { actor: FIRST_START_ACTOR };
     await this.#write(context, async (tx) => {
       const options = { isDryRun: false, isPruning: false };
-      const result = await this.#apply(tx, document, context, options, true);
+      const result = await this.#apply(tx, prepared, context, options, true);
       await writeMeta(tx, 'seeded', this.#now());
       return result;
     });
@@ -247,7 +261,8 @@ export class Store {
       const document = { ...stored.record, [change.action]: names };
       const section = change.owner === 'plan' ? 'plans' : 'subscribers';
       const options = { isDryRun: false, isPruning: false };
-      return this.#apply(tx, { [section]: [document] }, context, options, false);
+      const prepared = await this.#prepareDocument({ [section]: [document] });
+      return this.#apply(tx, prepared, context, options, false);
     });
   }
 
@@ -418,14 +433,13 @@ export class Store {
 
   async #apply(
     tx: Db,
-    value: unknown,
+    { document, faults: formFaults, looks }: PreparedDocument,
     context: WriteContext,
     options: ApplyOptions,
     isSeeding: boolean,
   ): Promise<ApplyResult> {
-    const faults: string[] = [];
-    const document = await readDocument(value, faults);
-    const reports = await this.#inspectLists(tx, document, faults);
+    const faults = [...formFaults];
+    const reports = await this.#reportLists(tx, document, looks, faults);
     const planned = await planChanges(tx, document, this.contents, options.isPruning, faults);
     throwFaults(faults);
     if (options.isDryRun) return this.#result(planned, reports, true);
@@ -462,35 +476,53 @@ export class Store {
     };
   }
 
+  /**
+   * All of a document that needs no transaction, done before its turn comes: reading a large list
+   * takes a second, in which other writes and all reads go on.
+   */
+  async #prepareDocument(value: unknown): Promise<PreparedDocument> {
+    const faults: string[] = [];
+    const document = await readDocument(value, faults);
+    const looks = new Map<string, Look>();
+    if (document.lists === null) return { document, faults, looks };
+    const stored = await this.lists();
+    for (const { record } of document.lists) {
+      const isKnown = knownReport(stored, record) !== null || looks.has(contentKeyOf(record));
+      if (isKnown || !this.contents.has(record.contentSha256)) continue;
+      looks.set(contentKeyOf(record), await this.#lookAt(record));
+    }
+    return { document, faults, looks };
+  }
+
   /** Reports of all lists that the document changes; a refused content is a fault. */
-  async #inspectLists(
+  async #reportLists(
     tx: Db,
     document: ReadDocument,
+    looks: ReadonlyMap<string, Look>,
     faults: string[],
   ): Promise<Map<string, ListReport>> {
     const stored = await readLists(tx);
     const reports = new Map<string, ListReport>();
     for (const { record, path } of document.lists ?? []) {
       if (!this.contents.has(record.contentSha256)) continue;
-      const before = stored.get(record.id);
-      if (
-        before !== undefined &&
-        before.record.contentSha256 === record.contentSha256 &&
-        before.record.format === record.format
-      ) {
-        reports.set(record.id, before.report);
-        continue;
-      }
-      try {
-        const content = await this.contents.read(record.contentSha256);
-        const report = await this.#inspector.inspect(content, record.format ?? null);
-        reports.set(record.id, report);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        faults.push(`${path}: ${error.message}`);
-      }
+      // Looked at now where the row was as the document has it, until a write came between.
+      const look =
+        knownReport(stored, record) ??
+        looks.get(contentKeyOf(record)) ??
+        (await this.#lookAt(record));
+      if (look instanceof AppError) faults.push(`${path}: ${look.message}`);
+      else reports.set(record.id, look);
     }
     return reports;
+  }
+
+  async #lookAt({ contentSha256, format }: RecordOf['list']): Promise<Look> {
+    try {
+      return await this.#inspector.inspect(this.contents.locate(contentSha256), format ?? null);
+    } catch (error) {
+      if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
+      throw error;
+    }
   }
 
   async #write(
@@ -574,6 +606,21 @@ export class Store {
   #nowSeconds(): number {
     return Math.floor(this.#clock.wallMs() / 1000);
   }
+}
+
+/** The report of a list that has this content already, or null. */
+function knownReport(
+  stored: ReadonlyMap<string, StoredList>,
+  record: RecordOf['list'],
+): ListReport | null {
+  const before = stored.get(record.id);
+  const isSame =
+    before?.record.contentSha256 === record.contentSha256 && before.record.format === record.format;
+  return isSame ? before.report : null;
+}
+
+function contentKeyOf({ contentSha256, format }: RecordOf['list']): string {
+  return `${contentSha256} ${format ?? ''}`;
 }
 
 function toAuditEntry(change: Change): AuditEntry {

@@ -39,7 +39,11 @@ export interface Status {
     readonly policyContentId: string | null;
     readonly blocklistOctets: number;
     readonly names: number;
+    /** Null, like the two below, for images that were read from the disk. */
     readonly compiledAt: string | null;
+    /** How long the last compilation took, and the most memory it had. */
+    readonly compileMs: number | null;
+    readonly compileOctetsMax: number | null;
   };
   /** The last compile or publish that failed while the old state stayed in force. */
   readonly lastFailure: {

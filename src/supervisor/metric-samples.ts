@@ -28,6 +28,12 @@ export function collectSamples(
     gauge('workers_serving', 'Workers that serve', serving),
     gauge('blocklist_names', 'Names in the blocklist image', images.names),
     gauge('blocklist_bytes', 'Octets of the blocklist image', images.blocklistOctets),
+    gauge('compile_seconds', 'Time of the last compilation', (images.compileMs ?? 0) / 1000),
+    gauge(
+      'compile_peak_bytes',
+      'The most memory that the last compilation had',
+      images.compileOctetsMax ?? 0,
+    ),
     gauge('subscriber_addresses', 'Entries in the subscriber table', subscriberAddresses),
     gauge('publish_failed', 'Whether the last publishing failed', status.lastFailure ? 1 : 0),
     {

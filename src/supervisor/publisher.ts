@@ -4,18 +4,21 @@
  *
  *     publish ─▶ pause ─▶ compile ─▶ subscriber table ─▶ install on all workers ─▶ resolved
  *        └ joins the run that has not begun yet      a fault here leaves the old state in force
+ *
+ * A run that failed is repeated after a pause, which doubles up to five minutes: the disk may have
+ * room again by then. The next call begins one at once.
  */
 
-import { openBlocklistImage } from '../blocklist/image.ts';
+import { trustBlocklistImage } from '../blocklist/image.ts';
 import type { BlocklistImage } from '../blocklist/image.ts';
 import { compileNewest } from '../compiler/compile-newest.ts';
 import type { Compiler } from '../compiler/compiler.ts';
 import type { CompileDone } from '../compiler/messages.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
-import { openPolicyImage } from '../policy/image.ts';
+import { trustPolicyImage } from '../policy/image.ts';
 import type { PolicyImage } from '../policy/image.ts';
-import { collectGarbage } from '../worker/collect-garbage.ts';
+import { collectReplaced } from '../worker/collect-garbage.ts';
 import type { ImageSet } from '../worker/messages.ts';
 import type { Log } from './log.ts';
 import type { SubscriberDirectory } from './subscriber-directory.ts';
@@ -23,16 +26,23 @@ import type { WorkerPool } from './worker-pool.ts';
 
 /** Runs begin at most ten times a second (DESIGN: publishing is gathered). */
 const PAUSE_MS = 100;
+const RETRY_PAUSE_MIN_MS = 1000;
+const RETRY_PAUSE_MAX_MS = 300_000;
+/** The same lists lead to the same fault: only a change of them helps. */
+const LASTING_FAULTS = ['COMPILE_LIMIT', 'LIST_CONTENT_DAMAGED'];
 
-/** Images that were checked and opened on this thread; the buffers go to the workers. */
+/** Images as this thread sees them; the buffers go to the workers. */
 export interface OpenedImages extends Omit<ImageSet, 'subscribers'> {
   readonly opened: { readonly blocklist: BlocklistImage; readonly policies: PolicyImage };
 }
 
-/** @throws AppError `IMAGE_DAMAGED` */
+/**
+ * @param images checked in full by whoever compiled them or read them from the disk
+ * @throws AppError `IMAGE_DAMAGED`
+ */
 export function openImages(images: Omit<ImageSet, 'subscribers'>): OpenedImages {
   const { revision, blocklist, policy } = images;
-  const opened = { blocklist: openBlocklistImage(blocklist), policies: openPolicyImage(policy) };
+  const opened = { blocklist: trustBlocklistImage(blocklist), policies: trustPolicyImage(policy) };
   return { revision, blocklist, policy, opened };
 }
 
@@ -42,8 +52,16 @@ export interface InForce {
   /** Null until something was compiled for the first time; the subscriber table is live and apart. */
   readonly images: OpenedImages | null;
   readonly blocklistKey: string | null;
-  /** Milliseconds since the Unix epoch; null for images that were read from the disk. */
-  readonly compiledAtMs: number | null;
+  /** Null for images that were read from the disk. */
+  readonly compiled: Compiled | null;
+}
+
+export interface Compiled {
+  /** Milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  readonly elapsedMs: number;
+  /** As in `CompileDone`. */
+  readonly octetsMax: number;
 }
 
 export interface PublisherOptions {
@@ -60,6 +78,9 @@ export class Publisher {
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<{ readonly revision: number }> | null = null;
   #beganAtMs = -PAUSE_MS;
+  #retryPauseMs = RETRY_PAUSE_MIN_MS;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
   #lastFailure: { readonly at: string; readonly code: string; readonly message: string } | null =
     null;
 
@@ -95,10 +116,17 @@ export class Publisher {
     return this.#next;
   }
 
+  /** Nothing is repeated from now on. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+  }
+
   async #begin(): Promise<{ readonly revision: number }> {
     await this.#running.catch(() => undefined);
     const pauseMs = this.#beganAtMs + PAUSE_MS - performance.now();
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#beganAtMs = performance.now();
     this.#next = null;
     const run = this.#run();
@@ -113,14 +141,26 @@ export class Publisher {
       const { seed, done } = await compileNewest(this.#compiler, dataDir, before, blocklistKey);
       await this.#install(seed, done);
       this.#lastFailure = null;
+      this.#retryPauseMs = RETRY_PAUSE_MIN_MS;
       return { revision: done.revision };
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'UNEXPECTED';
       const message = error instanceof Error ? error.message : String(error);
       this.#lastFailure = { at: new Date().toISOString(), code, message };
       this.#options.log.error({ code }, `publishing failed, the old state stays: ${message}`);
+      if (!LASTING_FAULTS.includes(code)) this.#retryLater();
       throw error;
     }
+  }
+
+  #retryLater(): void {
+    if (this.#isClosed) return;
+    this.#retryTimer = setTimeout(() => {
+      // A failure is logged, kept for `status`, and leads here again.
+      this.publish().catch(() => undefined);
+    }, this.#retryPauseMs);
+    this.#retryTimer.unref();
+    this.#retryPauseMs = Math.min(this.#retryPauseMs * 2, RETRY_PAUSE_MAX_MS);
   }
 
   async #install(seed: HashSeed, done: CompileDone): Promise<void> {
@@ -137,21 +177,23 @@ export class Publisher {
       seed,
       images,
       blocklistKey: done.blocklistKey,
-      compiledAtMs: Date.now(),
+      compiled: { atMs: Date.now(), elapsedMs: done.elapsedMs, octetsMax: done.octetsMax },
     };
-    await this.#pool.install({
+    const parts = {
       revision,
       blocklist: before.images === null ? blocklist : done.blocklist,
       policy,
       subscribers: isNewTable || before.images === null ? this.#subscribers.buffer : null,
       seed: isNewSeed ? seed : null,
-    });
+    };
+    await this.#pool.install(parts);
     this.#subscribers.settle(policies);
-    collectGarbage();
+    collectReplaced(parts);
     this.#options.log.info(
       {
         revision,
         elapsedMs: Math.round(done.elapsedMs),
+        octetsMax: done.octetsMax,
         isBlocklistNew: done.blocklist !== null,
       },
       'published',

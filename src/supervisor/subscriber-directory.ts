@@ -139,15 +139,15 @@ export class SubscriberDirectory {
     this.#seed = seed;
   }
 
+  /** An entry of a profile that the image does not know yet is left out: its revision is published next. */
   #insertPage(writer: SubscriberWriter, page: AddressPage): void {
+    const policies = this.#policies;
     for (let index = 0; index < page.count; index++) {
+      const profile = page.profiles[index] ?? 0;
+      if (policies !== null && policyRecordOf(policies, profile) < 0) continue;
       const word = (offset: number): number => page.words[index * 4 + offset] ?? 0;
-      const prefix: IpPrefix = {
-        words: [word(0), word(1), word(2), word(3)],
-        length: page.lengths[index] ?? 0,
-      };
-      const one = { prefix, profile: page.profiles[index] ?? 0 };
-      if (!this.#mustWait(one)) applyChange(writer, one);
+      const words = [word(0), word(1), word(2), word(3)] as const;
+      writer.insert({ words, length: page.lengths[index] ?? 0 }, profile);
     }
   }
 }

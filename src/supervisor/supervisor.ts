@@ -12,7 +12,7 @@
 import { join } from 'node:path';
 import { readAddressFingerprint } from '../compiler/address-fingerprint.ts';
 import { IMAGES_FOLDER } from '../compiler/compile-revision.ts';
-import { Compiler } from '../compiler/compiler.ts';
+import type { Compiler } from '../compiler/compiler.ts';
 import { readImages, removeImages } from '../compiler/image-folder.ts';
 import { loadSeed } from '../compiler/seed-file.ts';
 import { findRestartKeys } from '../config/config.ts';
@@ -49,8 +49,6 @@ export interface SupervisorOptions {
   readonly onReload?: (config: Config) => void;
   readonly version: string;
   readonly log: Log;
-  /** The built entry of a worker and of the compile thread. */
-  readonly entries?: { readonly worker: URL; readonly compiler: URL };
 }
 
 const EXPIRY_INTERVAL_MS = 5000;
@@ -61,10 +59,7 @@ interface StoredImages {
   readonly addressFingerprint: string;
 }
 
-const BUILT_ENTRIES = {
-  worker: new URL('../worker/worker.js', import.meta.url),
-  compiler: new URL('../compiler/compile-thread.js', import.meta.url),
-};
+const WORKER_ENTRY = new URL('../worker/worker.js', import.meta.url);
 
 export class Supervisor implements ControlPlane {
   readonly store: Store;
@@ -82,24 +77,26 @@ export class Supervisor implements ControlPlane {
   #expiryTimer: NodeJS.Timeout | null = null;
   #isStopping = false;
 
-  /** @param store open, and closed by whoever opened it */
-  constructor(store: Store, options: SupervisorOptions) {
+  /**
+   * @param store open, and closed by whoever opened it
+   * @param compiler closed by `stop`
+   */
+  constructor(store: Store, compiler: Compiler, options: SupervisorOptions) {
     const { config, log } = options;
-    const entries = options.entries ?? BUILT_ENTRIES;
     this.store = store;
     this.#options = options;
     this.#config = config;
     const seed = loadSeed(config.dataDir);
     const stored = this.#readStoredImages(seed);
     this.#storedFingerprint = stored?.addressFingerprint ?? null;
-    this.#compiler = new Compiler({ entry: entries.compiler, dataDir: config.dataDir });
+    this.#compiler = compiler;
     this.#directory = new SubscriberDirectory(
       createAddressSource(store),
       seed,
       (buffer, retire) => void this.#installTable(buffer, retire),
     );
     this.#pool = new WorkerPool({
-      entry: entries.worker,
+      entry: WORKER_ENTRY,
       configOf: (index) => this.#workerConfig(index),
       images: () => this.#imageSet(),
       log,
@@ -108,7 +105,7 @@ export class Supervisor implements ControlPlane {
       seed,
       images: stored?.images ?? null,
       blocklistKey: stored?.blocklistKey ?? null,
-      compiledAtMs: null,
+      compiled: null,
     };
     this.#publisher = new Publisher(this.#compiler, this.#directory, this.#pool, inForce, {
       dataDir: config.dataDir,
@@ -132,6 +129,7 @@ export class Supervisor implements ControlPlane {
       await this.#prepareImages();
       await this.#pool.start(listeners.workerCount);
     } catch (error) {
+      this.#publisher.close();
       await this.#compiler.close();
       throw error;
     }
@@ -177,6 +175,7 @@ export class Supervisor implements ControlPlane {
   async stop(): Promise<void> {
     this.#isStopping = true;
     if (this.#expiryTimer !== null) clearInterval(this.#expiryTimer);
+    this.#publisher.close();
     await Promise.all([this.#pool.stop(this.#config.stopDeadlineMs), this.#compiler.close()]);
   }
 
@@ -185,6 +184,7 @@ export class Supervisor implements ControlPlane {
     const serving = this.#pool.status().filter(({ state }) => state === 'serving');
     const notReadyReason = this.#notReadyReason(serving.length);
     const contentIds = this.#pool.contentIds();
+    const { compiled } = inForce;
     return {
       version: this.#options.version,
       isReady: notReadyReason === null,
@@ -200,8 +200,9 @@ export class Supervisor implements ControlPlane {
         policyContentId: contentIds?.policy ?? null,
         blocklistOctets: inForce.images?.blocklist.byteLength ?? 0,
         names: inForce.images?.opened.blocklist.nameCount ?? 0,
-        compiledAt:
-          inForce.compiledAtMs === null ? null : new Date(inForce.compiledAtMs).toISOString(),
+        compiledAt: compiled === null ? null : new Date(compiled.atMs).toISOString(),
+        compileMs: compiled?.elapsedMs ?? null,
+        compileOctetsMax: compiled?.octetsMax ?? null,
       },
       lastFailure,
     };

@@ -1,6 +1,6 @@
 /** From the plain data that main sends to what the resolver takes. Main has checked every text. */
 
-import { openBlocklistImage } from '../blocklist/image.ts';
+import { trustBlocklistImage } from '../blocklist/image.ts';
 import { lowerCaseName, NAME_BYTES_MAX, writeName } from '../dns/name.ts';
 import { rdataFromText } from '../dns/rdata-text.ts';
 import { parseRecordType } from '../dns/record-type.ts';
@@ -9,7 +9,7 @@ import { seedIdOf, type HashSeed } from '../lib/half-siphash.ts';
 import { SEED_ID_AT } from '../lib/image.ts';
 import { parseIpPrefix, type IpPrefix } from '../lib/ip-address.ts';
 import { createAccess, type Access } from '../policy/access.ts';
-import { openPolicyImage } from '../policy/image.ts';
+import { trustPolicyImage } from '../policy/image.ts';
 import { openSubscriberTable } from '../policy/subscribers.ts';
 import { createLocalNames, type LocalNames } from '../resolver/local-names.ts';
 import type { InstalledImages } from '../resolver/resolver.ts';
@@ -39,7 +39,8 @@ export function buildLocalNames(config: WorkerConfig, seed: HashSeed): LocalName
 }
 
 /**
- * Opens and checks what main has published; what a message leaves out stays as it is installed.
+ * Opens what main has published, and whoever compiled or read it has checked; what a message leaves
+ * out stays as it is installed.
  * @throws AppError `IMAGE_DAMAGED`
  */
 export function openImages(
@@ -49,8 +50,8 @@ export function openImages(
 ): InstalledImages {
   const { blocklist, policy, subscribers } = message;
   for (const buffer of [blocklist, policy]) if (buffer) checkSeed(buffer, seed);
-  const blocklistImage = blocklist ? openBlocklistImage(blocklist) : installed?.blocklist;
-  const policies = policy ? openPolicyImage(policy) : installed?.policies;
+  const blocklistImage = blocklist ? trustBlocklistImage(blocklist) : installed?.blocklist;
+  const policies = policy ? trustPolicyImage(policy) : installed?.policies;
   const table = subscribers ? openSubscriberTable(subscribers, seed) : installed?.subscribers;
   if (!blocklistImage || !policies || !table) {
     throw new AppError(

@@ -5,14 +5,30 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { InstallMessage } from './messages.ts';
 
+/**
+ * A full collection holds a worker up for some 5 ms and main for 30, whatever it brings. So it waits
+ * until it brings this much: two images of a million names, or thousands of policy images.
+ */
+const REPLACED_OCTETS_MAX = 24 * 1024 * 1024;
+
+let replacedOctets = 0;
 let collect: (() => void) | null = null;
 
 /**
- * Runs a full collection of this thread's heap, which takes some milliseconds. To be called after
- * an install, once nothing refers to the replaced buffers, outside of a batch.
+ * To be called by each thread that held the replaced buffers, once nothing there refers to them,
+ * outside of a batch.
+ * @param installed the new buffers; those that they replace are about as large
  */
-export function collectGarbage(): void {
+export function collectReplaced(
+  installed: Pick<InstallMessage, 'blocklist' | 'policy' | 'subscribers'>,
+): void {
+  for (const buffer of [installed.blocklist, installed.policy, installed.subscribers]) {
+    replacedOctets += buffer?.byteLength ?? 0;
+  }
+  if (replacedOctets < REPLACED_OCTETS_MAX) return;
+  replacedOctets = 0;
   collect ??= exposeCollector();
   collect();
 }

@@ -30,7 +30,7 @@ import type { BatchHandler } from '../transport/packet-socket.ts';
 import { createForwarder, type UpstreamForwarder } from '../upstream/forwarder.ts';
 import { RandomPool } from '../upstream/random-pool.ts';
 import { buildAccess, buildLocalNames, openImages } from './build-parts.ts';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectReplaced } from './collect-garbage.ts';
 import { Listeners } from './listeners.ts';
 import type {
   ConfigureMessage,
@@ -121,7 +121,7 @@ class Worker {
       const local = buildLocalNames(this.#config, seed);
       installReseeded(resolver, seed, images, local, buildAccess(this.#config, seed));
     }
-    collectGarbage();
+    collectReplaced(message);
     post({
       kind: 'installed',
       installation: message.installation,

@@ -57,6 +57,8 @@ export class FakeControlPlane implements ControlPlane {
         blocklistOctets: 0,
         names: 0,
         compiledAt: null,
+        compileMs: null,
+        compileOctetsMax: null,
       },
       lastFailure: null,
     };

@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CompileList } from '../../src/blocklist/compile.ts';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
-import type { ListFormatName } from '../../src/blocklist/formats/list-format.ts';
+import type { ListFormatName, ListSource } from '../../src/blocklist/formats/list-format.ts';
 import { COVER_BELOW, COVER_BOTH, COVER_EXACT } from '../../src/blocklist/formats/list-format.ts';
 import { findInList } from '../../src/blocklist/provenance.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import { contentIdOf } from '../../src/lib/image.ts';
 import type { NaiveList, NaiveName } from '../support/naive-blocklist.ts';
 import { covers, naiveCategories } from '../support/naive-blocklist.ts';
-import { aList, categoriesOf, compile, SEED, wireName } from './helpers.ts';
+import { aList, categoriesOf, compile, octetsOf, SEED, wireName } from './helpers.ts';
 
 /** How each format writes a list down; formats without exceptions leave those out. */
 const WRITERS: Record<ListFormatName, (list: NaiveList) => string[]> = {
@@ -113,6 +113,47 @@ describe('the compiled image', () => {
     expect(missing).toEqual([]);
     expect(categoriesOf(blocklist, 'n50000.ex')).toEqual([]);
   });
+});
+
+describe('the memory of a compilation', () => {
+  /** `count` names that begin with `head`, made while they are read. */
+  function aSource(head: string, count: number): ListSource {
+    const line = octetsOf(`${head}-0000000.example\n`);
+    const digitAt = head.length + 7;
+    return {
+      length: count * line.length,
+      read(into, at) {
+        const length = Math.min(into.length, count * line.length - at);
+        for (let index = 0; index < length; index++) {
+          const column = (at + index) % line.length;
+          const isDigit = column > head.length && column <= digitAt;
+          const number = Math.trunc((at + index) / line.length);
+          into[index] = isDigit
+            ? 0x30 + (Math.trunc(number / 10 ** (digitAt - column)) % 10)
+            : line[column]!;
+        }
+        return length;
+      },
+    };
+  }
+
+  test.each([
+    [1_000_000, 1, 50],
+    [2_400_000, 8, 62],
+  ])(
+    'for %d names in %d lists has at most so many octets a name: %d',
+    (names, lists, octets) => {
+      const parts = Array.from({ length: lists }, (_, list) => {
+        const content = aSource(String.fromCharCode(0x61 + list), names / lists);
+        return aList('domains', list, '', { content });
+      });
+      const { report } = compile(...parts);
+      expect(report.nameCount).toBe(names);
+      expect(report.octetsMax).toBeGreaterThan(names * (16 + report.imageOctets / names));
+      expect(report.octetsMax).toBeLessThanOrEqual(names * octets);
+    },
+    60_000,
+  );
 });
 
 describe('the report', () => {

@@ -57,7 +57,10 @@ describe.skipIf(!existsSync(FOLDER))('real lists (skipped where ../shared/data i
   });
 });
 
-function readList(file: string, categoryBit: number): CompileList {
+/** A list in memory. */
+type ReadList = CompileList & { readonly content: Uint8Array };
+
+function readList(file: string, categoryBit: number): ReadList {
   const content = new Uint8Array(readFileSync(join(FOLDER, file)));
   const format = detectFormat(content);
   if (format === null) throw new Error(`${file} has no format`);
@@ -65,7 +68,7 @@ function readList(file: string, categoryBit: number): CompileList {
 }
 
 /** The names of a list as a person would read them off, lower-cased. */
-function plainNames(list: CompileList): string[] {
+function plainNames(list: ReadList): string[] {
   const names: string[] = [];
   for (const line of new TextDecoder().decode(list.content).split('\n')) {
     const text = line.replace(/#.*/, '').trim().toLowerCase();

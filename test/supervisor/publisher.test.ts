@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { emptyBlocklistImage } from '../../src/blocklist/image.ts';
 import type { CompileDone } from '../../src/compiler/messages.ts';
 import { AppError } from '../../src/lib/errors.ts';
@@ -22,6 +22,7 @@ function aDone(revision: number, changes: Partial<CompileDone> = {}): CompileDon
     addressFingerprint: 'same',
     lists: [],
     elapsedMs: 1,
+    octetsMax: 1,
     ...changes,
   };
 }
@@ -51,7 +52,7 @@ function aPublisher(compile: (run: number) => Promise<CompileDone>, revision = 0
   const blocklist = emptyBlocklistImage(SEED).image.buffer;
   const stored = { revision, blocklist, policy: emptyPolicies(SEED) };
   const images = revision === 0 ? null : openImages(stored);
-  const inForce = { seed: SEED, images, blocklistKey: null, compiledAtMs: null };
+  const inForce = { seed: SEED, images, blocklistKey: null, compiled: null };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
   const publisher = new Publisher(compiler, directory, pool, inForce, { dataDir: '.', log });
   return { publisher, seen };
@@ -112,9 +113,45 @@ describe('publishing', () => {
     expect(publisher.lastFailure).toBeNull();
   });
 
-  it('a damaged image is refused before any worker sees it', async () => {
+  it('that failed is repeated, ever later, until it succeeds', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const full = new AppError('STORE_UNWRITABLE', 'no space left');
+    const { publisher, seen } = aPublisher((run) =>
+      run < 4 ? Promise.reject(full) : Promise.resolve(aDone(8)),
+    );
+    await expect(publisher.publish()).rejects.toBe(full);
+    const runs: number[] = [];
+    for (let second = 0; second < 20; second++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      runs.push(seen.runs);
+    }
+    expect(runs.slice(0, 9)).toEqual([2, 2, 3, 3, 3, 3, 4, 4, 4]);
+    expect(seen.runs).toBe(4);
+    expect(publisher.inForce.images?.revision).toBe(8);
+    expect(publisher.lastFailure).toBeNull();
+  });
+
+  it('that failed is not repeated where only another list helps, nor after the end', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const limit = new AppError('COMPILE_LIMIT', 'too many sets');
+    const lasting = aPublisher(() => Promise.reject(limit));
+    await expect(lasting.publisher.publish()).rejects.toBe(limit);
+    const closed = aPublisher(() => Promise.reject(new AppError('STORE_UNWRITABLE', 'full')));
+    await expect(closed.publisher.publish()).rejects.toThrow('full');
+    closed.publisher.close();
+    const closing = aPublisher(() => Promise.reject(new AppError('STORE_UNWRITABLE', 'full')));
+    const last = closing.publisher.publish();
+    closing.publisher.close();
+    await expect(last).rejects.toThrow('full');
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect([lasting.seen.runs, closed.seen.runs, closing.seen.runs]).toEqual([1, 1, 1]);
+  });
+
+  it('what is no image is refused before any worker sees it', async () => {
     const policy = emptyPolicies(SEED);
-    new Uint8Array(policy)[policy.byteLength - 1]! ^= 1;
+    new Uint8Array(policy)[0]! ^= 1;
     const { publisher, seen } = aPublisher(() => Promise.resolve(aDone(8, { policy })), 7);
     await expect(publisher.publish()).rejects.toMatchObject({ code: 'IMAGE_DAMAGED' });
     expect(seen.installs).toHaveLength(0);

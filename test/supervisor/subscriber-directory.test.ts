@@ -155,6 +155,19 @@ describe('the subscriber directory', () => {
     expect(profileOf('192.0.2.10')).toBe(2);
   });
 
+  it('leaves out of the store what the image does not know yet, since that is published next', async () => {
+    const { directory, profileOf } = aDirectory([
+      ['192.0.2.0/24', 1],
+      ['192.0.2.9/32', 4],
+    ]);
+    await directory.refresh(SEED, policiesOf(3), 'a');
+    directory.settle(policiesOf(3));
+    expect(profileOf('192.0.2.9')).toBe(1);
+    await directory.refresh(SEED, policiesOf(4), 'b');
+    directory.settle(policiesOf(4));
+    expect(profileOf('192.0.2.9')).toBe(4);
+  });
+
   it('says when it outgrew its buffer', async () => {
     const { directory, seen, profileOf } = aDirectory([]);
     await directory.refresh(SEED, policiesOf(3), 'a');

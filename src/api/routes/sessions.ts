@@ -82,7 +82,8 @@ export function addSessionRoutes(
     },
     async (request) => {
       const { upsert = [], delete: remove = [] } = request.body;
-      const nowSeconds = Math.floor(wallMs() / 1000);
+      // The next whole second: no session ends before its time.
+      const nowSeconds = Math.ceil(wallMs() / 1000);
       const sessions = upsert.map(({ ttlSeconds, ...session }) => ({
         ...session,
         expiresAt: nowSeconds + ttlSeconds,

@@ -9,7 +9,7 @@
 
 import type { ListLine } from './lines.ts';
 import { findOctet, forEachLine, reject, startsWith, textOf } from './lines.ts';
-import type { ListSink } from './list-format.ts';
+import type { ListContent, ListSink } from './list-format.ts';
 import { COVER_BELOW, COVER_BOTH } from './list-format.ts';
 import { emitEntry, emitException } from './list-name.ts';
 
@@ -23,7 +23,7 @@ const DOLLAR = 0x24;
 
 const ACCEPTED_MODIFIERS: readonly string[] = ['important', 'all', 'document', 'doc'];
 
-export function parseAdblock(content: Uint8Array, sink: ListSink): number {
+export function parseAdblock(content: ListContent, sink: ListSink): number {
   return forEachLine(content, sink, parseLine);
 }
 

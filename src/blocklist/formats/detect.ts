@@ -6,7 +6,7 @@
 import type { ListFormatName } from './list-format.ts';
 
 /** As much as is looked at. */
-const SAMPLE_OCTETS = 256 * 1024;
+export const DETECT_OCTETS = 256 * 1024;
 const SAMPLE_LINES = 2000;
 /** At least this part of the lines must agree on the format. */
 const AGREEMENT = 0.5;
@@ -26,7 +26,7 @@ const PATTERNS: readonly (readonly [ListFormatName, RegExp])[] = [
 /** The format of a content, or null where it is in none. */
 export function detectFormat(content: Uint8Array): ListFormatName | null {
   // A copy, since TextDecoder does not take memory that threads share.
-  const sample = content.slice(0, SAMPLE_OCTETS);
+  const sample = content.slice(0, DETECT_OCTETS);
   if (isBinary(sample)) return null;
   const text = new TextDecoder().decode(sample);
   if (/^\s*<|<html|<!doctype/i.test(text.slice(0, 2048))) return null;

@@ -8,7 +8,7 @@
 
 import type { ListLine } from './lines.ts';
 import { findOctet, forEachLine, isSpace, reject, skipSpace, startsWith } from './lines.ts';
-import type { ListSink } from './list-format.ts';
+import type { ListContent, ListSink } from './list-format.ts';
 import { COVER_BOTH } from './list-format.ts';
 import { emitEntry, emitException } from './list-name.ts';
 
@@ -18,7 +18,7 @@ const EQUALS = 0x3d;
 const ASTERISK = 0x2a;
 const DOT = 0x2e;
 
-export function parseDnsmasq(content: Uint8Array, sink: ListSink): number {
+export function parseDnsmasq(content: ListContent, sink: ListSink): number {
   return forEachLine(content, sink, parseLine);
 }
 

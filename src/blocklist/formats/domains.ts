@@ -5,7 +5,7 @@
 
 import type { ListLine } from './lines.ts';
 import { findSpace, forEachLine, reject, skipSpace } from './lines.ts';
-import type { ListSink } from './list-format.ts';
+import type { ListContent, ListSink } from './list-format.ts';
 import { COVER_BOTH } from './list-format.ts';
 import { emitEntry } from './list-name.ts';
 
@@ -15,7 +15,7 @@ const SEMICOLON = 0x3b;
 const ASTERISK = 0x2a;
 const DOT = 0x2e;
 
-export function parseDomains(content: Uint8Array, sink: ListSink): number {
+export function parseDomains(content: ListContent, sink: ListSink): number {
   return forEachLine(content, sink, parseLine);
 }
 

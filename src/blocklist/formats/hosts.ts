@@ -6,7 +6,7 @@
 
 import type { ListLine } from './lines.ts';
 import { findOctet, findSpace, forEachLine, reject, skipSpace, trimSpace } from './lines.ts';
-import type { ListSink } from './list-format.ts';
+import type { ListContent, ListSink } from './list-format.ts';
 import { COVER_EXACT } from './list-format.ts';
 import { emitEntry } from './list-name.ts';
 
@@ -30,7 +30,7 @@ const OWN_NAMES = [
   '0.0.0.0',
 ].map((name) => new TextEncoder().encode(name));
 
-export function parseHosts(content: Uint8Array, sink: ListSink): number {
+export function parseHosts(content: ListContent, sink: ListSink): number {
   return forEachLine(content, sink, parseLine);
 }
 

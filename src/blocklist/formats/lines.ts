@@ -3,8 +3,9 @@
  * mark is skipped, white space around a line is trimmed, blank lines are passed over.
  */
 
-import type { FaultReason, ListSink } from './list-format.ts';
+import type { FaultReason, ListContent, ListSink } from './list-format.ts';
 import { FAULT_TEXT_MAX } from './list-format.ts';
+import { advance, openWindow } from './list-window.ts';
 
 /** Longer lines are no list lines and are refused unread. */
 export const LINE_OCTETS_MAX = 4096;
@@ -14,6 +15,7 @@ const CR = 0x0d;
 
 /** The line at hand; one object is reused for all lines of a list. */
 export interface ListLine {
+  /** Holds this line; what else it holds changes from line to line. */
   readonly content: Uint8Array;
   /** First octet, and the octet after the last, without white space around. */
   start: number;
@@ -26,22 +28,32 @@ export interface ListLine {
 
 /**
  * Calls `parseLine` for every line that is not blank.
+ * @param letGo called when the octets of the lines so far are about to be overwritten
  * @returns the number of lines, blank ones included
  */
 export function forEachLine(
-  content: Uint8Array,
+  content: ListContent,
   sink: ListSink,
   parseLine: (line: ListLine, sink: ListSink) => void,
+  letGo: () => void = () => undefined,
 ): number {
-  const line: ListLine = { content, start: 0, end: 0, number: 0, name: new Uint8Array(256) };
-  for (let at = skipByteOrderMark(content); at < content.length;) {
-    const end = findLineEnd(content, at);
-    line.number++;
-    line.start = skipSpace(content, at, end);
-    line.end = trimSpace(content, line.start, end);
-    if (line.end - line.start > LINE_OCTETS_MAX) reject(line, sink, 'line-too-long');
-    else if (line.end > line.start) parseLine(line, sink);
-    at = end + (content[end] === CR && content[end + 1] === LF ? 2 : 1);
+  const window = openWindow(content);
+  const { octets } = window;
+  const name = new Uint8Array(256);
+  const line: ListLine = { content: octets, start: 0, end: 0, number: 0, name };
+  while (advance(window)) {
+    const { end: windowEnd } = window;
+    let at = line.number === 0 ? skipByteOrderMark(octets, windowEnd) : window.start;
+    while (at < windowEnd) {
+      const end = findLineEnd(octets, at, windowEnd);
+      line.number++;
+      line.start = skipSpace(octets, at, end);
+      line.end = trimSpace(octets, line.start, end);
+      if (line.end - line.start > LINE_OCTETS_MAX) reject(line, sink, 'line-too-long');
+      else if (line.end > line.start) parseLine(line, sink);
+      at = end + (octets[end] === CR && octets[end + 1] === LF ? 2 : 1);
+    }
+    letGo();
   }
   return line.number;
 }
@@ -99,8 +111,20 @@ export function startsWith(content: Uint8Array, at: number, end: number, text: s
   return true;
 }
 
+/** True where some lines of the content together fulfil the condition. */
+export function someWindow(
+  content: ListContent,
+  isFound: (octets: Uint8Array) => boolean,
+): boolean {
+  const window = openWindow(content);
+  while (advance(window)) {
+    if (isFound(window.octets.subarray(window.start, window.end))) return true;
+  }
+  return false;
+}
+
 /**
- * True where the content holds the ASCII text in any case; `text` is lower-case.
+ * True where the octets hold the ASCII text in any case; `text` is lower-case.
  * @param anchor index of a character of the text that is no letter or is rare in names: it is looked for
  */
 export function containsText(content: Uint8Array, text: string, anchor: number): boolean {
@@ -126,11 +150,15 @@ export function isSpace(octet: number): boolean {
   return octet === 0x20 || octet === 0x09 || octet === 0x0b || octet === 0x0c;
 }
 
-function findLineEnd(content: Uint8Array, at: number): number {
-  while (at < content.length && content[at] !== LF && content[at] !== CR) at++;
+function findLineEnd(octets: Uint8Array, at: number, windowEnd: number): number {
+  while (at < windowEnd) {
+    const octet = octets[at]!;
+    if (octet === LF || octet === CR) break;
+    at++;
+  }
   return at;
 }
 
-function skipByteOrderMark(content: Uint8Array): number {
-  return content[0] === 0xef && content[1] === 0xbb && content[2] === 0xbf ? 3 : 0;
+function skipByteOrderMark(octets: Uint8Array, end: number): number {
+  return end >= 3 && octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf ? 3 : 0;
 }

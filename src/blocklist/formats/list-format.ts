@@ -7,6 +7,19 @@
  * is documented as ignored. It never throws on any octets.
  */
 
+/** The octets of a list as fetched: in memory, or read piece by piece each time it is parsed. */
+export type ListContent = Uint8Array | ListSource;
+
+export interface ListSource {
+  /** Octets in all. */
+  readonly length: number;
+  /**
+   * Copies the octets from `at` on; returns how many. They are fewer than `into` has room for only
+   * where the content ends.
+   */
+  read(into: Uint8Array, at: number): number;
+}
+
 /** The name itself. */
 export const COVER_EXACT = 1;
 /** Everything under the name. */

@@ -19,7 +19,7 @@
 
 import type { ListLine } from './lines.ts';
 import { forEachLine, isSpace, reject, startsWith } from './lines.ts';
-import type { FaultReason, ListSink } from './list-format.ts';
+import type { FaultReason, ListContent, ListSink } from './list-format.ts';
 import { COVER_BELOW, COVER_EXACT } from './list-format.ts';
 import { emitEntry, emitException } from './list-name.ts';
 
@@ -56,13 +56,13 @@ interface Zone {
   count: number;
 }
 
-export function parseRpz(content: Uint8Array, sink: ListSink): number {
+export function parseRpz(content: ListContent, sink: ListSink): number {
   const zone: Zone = {
     origin: '',
     apex: '',
     isApexKnown: false,
     apexEnd: '',
-    owner: content,
+    owner: new Uint8Array(0),
     ownerStart: 0,
     ownerEnd: 0,
     parentheses: 0,
@@ -70,9 +70,14 @@ export function parseRpz(content: Uint8Array, sink: ListSink): number {
     ends: new Int32Array(TOKENS_MAX),
     count: 0,
   };
-  return forEachLine(content, sink, (line, into) => {
+  const keepOwner = (): void => {
+    const { owner, ownerStart, ownerEnd } = zone;
+    pointOwner(zone, owner.slice(ownerStart, ownerEnd), 0, ownerEnd - ownerStart);
+  };
+  const parse = (line: ListLine, into: ListSink): void => {
     parseLine(zone, line, into);
-  });
+  };
+  return forEachLine(content, sink, parse, keepOwner);
 }
 
 function parseLine(zone: Zone, line: ListLine, sink: ListSink): void {

@@ -6,11 +6,11 @@
 import { endOfName, isCommentLine, wildcardLength } from './domains.ts';
 import type { ListLine } from './lines.ts';
 import { forEachLine, reject } from './lines.ts';
-import type { ListSink } from './list-format.ts';
+import type { ListContent, ListSink } from './list-format.ts';
 import { COVER_BOTH, COVER_EXACT } from './list-format.ts';
 import { emitEntry } from './list-name.ts';
 
-export function parseWildcard(content: Uint8Array, sink: ListSink): number {
+export function parseWildcard(content: ListContent, sink: ListSink): number {
   return forEachLine(content, sink, parseLine);
 }
 

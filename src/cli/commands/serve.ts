@@ -10,6 +10,7 @@ import type { Command } from 'commander';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createApi } from '../../api/api.ts';
+import { Compiler } from '../../compiler/compiler.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/config.ts';
 import { formatEndpoint } from '../../lib/endpoint.ts';
@@ -67,10 +68,12 @@ async function serve(options: ServeOptions): Promise<void> {
 async function start(config: Config, reloadConfig: () => Config, log: Logger): Promise<Running> {
   const { tokenFile } = config.admin;
   const tokenOptions = tokenFile === null ? {} : { adminTokenFile: tokenFile };
-  const store = await openStore(config.dataDir, tokenOptions);
-  if (tokenFile !== null) warnOfOpenFile(tokenFile, log);
-  const undo: (() => Promise<unknown>)[] = [() => store.close()];
+  const compiler = new Compiler({ dataDir: config.dataDir });
+  const undo: (() => Promise<unknown>)[] = [() => compiler.close()];
   try {
+    const store = await openStore(config.dataDir, tokenOptions, compiler);
+    undo.unshift(() => store.close());
+    if (tokenFile !== null) warnOfOpenFile(tokenFile, log);
     // Of the API only what went wrong is logged, not every request.
     const apiLog = log.child({});
     const followLevel = ({ log: { level } }: Config): void => {
@@ -78,7 +81,7 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
       apiLog.level = log.isLevelEnabled('warn') ? 'warn' : level;
     };
     followLevel(config);
-    const supervisor = new Supervisor(store, {
+    const supervisor = new Supervisor(store, compiler, {
       config,
       reloadConfig,
       onReload: followLevel,

@@ -1,0 +1,13 @@
+/**
+ * Gives way to the other threads of the process: what the compile thread does can wait, a query
+ * cannot. Only Linux has priorities for threads; elsewhere the call would lower the whole process.
+ */
+
+import { constants, setPriority } from 'node:os';
+
+/** For the calling thread, and for good: without privileges nobody takes it back. */
+export function lowerThreadPriority(): void {
+  if (process.platform !== 'linux') return;
+  // 0 is who calls, and to this system call of Linux that is a thread.
+  setPriority(0, constants.priority.PRIORITY_LOW);
+}
