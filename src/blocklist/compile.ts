@@ -42,11 +42,11 @@ import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
 import type { ListFormat } from './formats/parse-list.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
 import type { BlocklistImage } from './image.ts';
-import { createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
+import { addToFilter, createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
 import { SetRegistry } from './set-registry.ts';
 
 /** Full slots among all slots of an image. */
-const IMAGE_LOAD = 0.72;
+const IMAGE_LOAD = 0.78;
 const NAMES_MAX = 20_000_000;
 const FAULTS_KEPT = 100;
 /** Octets of a line with a short name, for the first guess at the table's size. */
@@ -398,6 +398,7 @@ function writeSlots(table: BuildTable, blocklist: BlocklistImage, numberOf: Uint
     }
     slots[slot * 2] = low;
     slots[slot * 2 + 1] = ((high & 0xffff) << 16) | numberOf[set]!;
+    addToFilter(blocklist, low);
   }
 }
 

@@ -20,6 +20,12 @@
  *       Few sets serve millions of names, since most lists agree: "adult, the name and below" is one.
  *       Set 0 is all zero. `lookup` says how the three masks are read.
  *
+ *     section 3, filter         a power of two of words, 6 to 12 bits a name
+ *
+ *       The bit that the low lane of a name's hash chooses is set. Most suffixes that are asked for are
+ *       in no list, and for nine of ten of them this bit says so, from an eighth of the memory and
+ *       without the probe, which is longest for what is not there.
+ *
  * `compile` writes this layout, `lookup` reads it, nobody else knows it.
  */
 
@@ -38,7 +44,7 @@ import {
 } from '../lib/image.ts';
 import { MASK_WORDS } from './category.ts';
 
-export const BLOCKLIST_IMAGE_VERSION = 1;
+export const BLOCKLIST_IMAGE_VERSION = 2;
 
 export const SET_WORDS = 3 * MASK_WORDS;
 /** Where the masks stand in a set. */
@@ -52,11 +58,17 @@ const PARAMETER_WORDS = 5;
 const SECTION_PARAMETERS = 0;
 const SECTION_SLOTS = 1;
 const SECTION_SETS = 2;
+const SECTION_FILTER = 3;
+const SECTIONS = 4;
+const FILTER_BITS_PER_NAME_MIN = 6;
 
 export interface BlocklistImage {
   readonly image: Image;
   readonly slots: Uint32Array;
   readonly sets: Uint32Array;
+  readonly filter: Uint32Array;
+  /** Words of the filter less one: the mask of a word's index. */
+  readonly filterLast: number;
   readonly slotCount: number;
   /** `slotCount / 2³²`, exact in a double: the multiplier of the home slot. */
   readonly slotScale: number;
@@ -81,6 +93,7 @@ export function createBlocklistImage(seed: HashSeed, shape: BlocklistShape): Blo
     PARAMETER_WORDS * 4,
     shape.slotCount * 8,
     shape.setCount * SET_WORDS * 4,
+    filterWordsFor(shape.nameCount) * 4,
   ]);
   sectionWords(image, SECTION_PARAMETERS).set([
     shape.slotCount,
@@ -90,6 +103,21 @@ export function createBlocklistImage(seed: HashSeed, shape: BlocklistShape): Blo
     shape.labelsMax,
   ]);
   return viewBlocklistImage(image);
+}
+
+function filterWordsFor(nameCount: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, (nameCount * FILTER_BITS_PER_NAME_MIN) / 32)));
+}
+
+/** Sets the bit of a name. @param low lane of its hash */
+export function addToFilter(blocklist: BlocklistImage, low: number): void {
+  const word = (low >>> 5) & blocklist.filterLast;
+  blocklist.filter[word] = blocklist.filter[word]! | (1 << (low & 31));
+}
+
+/** False: no list names what has this hash. True says nothing. */
+export function mayHold(blocklist: BlocklistImage, low: number): boolean {
+  return ((blocklist.filter[(low >>> 5) & blocklist.filterLast]! >>> (low & 31)) & 1) !== 0;
 }
 
 /** An image without names: the state before the first list. */
@@ -122,10 +150,13 @@ export function trustBlocklistImage(buffer: SharedArrayBuffer): BlocklistImage {
 function viewBlocklistImage(image: Image): BlocklistImage {
   const parameters = sectionWords(image, SECTION_PARAMETERS);
   const slotCount = parameters[0]!;
+  const filter = sectionWords(image, SECTION_FILTER);
   return {
     image,
     slots: sectionWords(image, SECTION_SLOTS),
     sets: sectionWords(image, SECTION_SETS),
+    filter,
+    filterLast: filter.length - 1,
     slotCount,
     slotScale: slotCount / 2 ** 32,
     nameCount: parameters[1]!,
@@ -137,19 +168,26 @@ function viewBlocklistImage(image: Image): BlocklistImage {
 
 /** What would make a look-up leave the table or never end. */
 function findFault(image: Image): string | null {
-  if (image.words[3] !== 3) return `it has ${image.words[3]!} sections, expected 3`;
+  if (image.words[3] !== SECTIONS) {
+    return `it has ${image.words[3]!} sections, expected ${SECTIONS}`;
+  }
   if (sectionLength(image, SECTION_PARAMETERS) !== PARAMETER_WORDS * 4) {
     return 'the parameters are cut';
   }
   const blocklist = viewBlocklistImage(image);
   if (blocklist.slots.length !== blocklist.slotCount * 2) return 'the slots do not agree';
   if (blocklist.sets.length !== blocklist.setCount * SET_WORDS) return 'the sets do not agree';
+  if (blocklist.filter.length !== filterWordsFor(blocklist.nameCount)) {
+    return 'the filter does not agree';
+  }
   if (blocklist.nameCount >= blocklist.slotCount) return 'no slot is empty';
   let used = 0;
   for (let word = 1; word < blocklist.slots.length; word += 2) {
     const set = blocklist.slots[word]! & 0xffff;
     if (set >= blocklist.setCount) return `slot ${word >>> 1} names set ${set}, which is none`;
-    if (set !== 0) used++;
+    if (set === 0) continue;
+    if (!mayHold(blocklist, blocklist.slots[word - 1]!)) return 'the filter leaves a name out';
+    used++;
   }
   return used === blocklist.nameCount ? null : `it says ${blocklist.nameCount} names, has ${used}`;
 }

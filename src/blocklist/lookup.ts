@@ -15,7 +15,7 @@
 import type { SuffixHashes } from '../dns/suffix-hashes.ts';
 import { MASK_WORDS } from './category.ts';
 import type { BlocklistImage } from './image.ts';
-import { SET_BELOW, SET_EXACT, SET_EXCEPT, SET_WORDS } from './image.ts';
+import { mayHold, SET_BELOW, SET_EXACT, SET_EXCEPT, SET_WORDS } from './image.ts';
 
 /**
  * Fills `mask` with the categories of a name.
@@ -33,6 +33,7 @@ export function lookUpCategories(
   const last = whole < blocklist.labelsMax ? whole : blocklist.labelsMax;
   let isFound = false;
   for (let suffix = blocklist.labelsMin; suffix <= last; suffix++) {
+    if (!mayHold(blocklist, hashes.low[suffix]!)) continue;
     const set = findSet(blocklist, hashes, suffix);
     if (set === 0) continue;
     isFound = true;

@@ -50,4 +50,5 @@ test('an image is refused whose checksum agrees but which a look-up would run ou
   expect(() => openBlocklistImage(damaged(0, 1, 4))).toThrow('no slot is empty');
   expect(() => openBlocklistImage(damaged(0, 1, 1))).toThrow('it says 1 names, has 2');
   expect(() => openBlocklistImage(damaged(1, 1, 9))).toThrow('names set 9, which is none');
+  expect(() => openBlocklistImage(damaged(3, 0, 0))).toThrow('the filter leaves a name out');
 });
