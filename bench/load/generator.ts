@@ -9,7 +9,7 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createQuery } from './query.ts';
-import type { LoadReport } from './run-load.ts';
+import type { PeakReport } from './run-load.ts';
 
 const WINDOW = 64;
 const LOST_AFTER_MS = 1000;
@@ -32,6 +32,7 @@ const rcodes: Record<number, number> = {};
 let sent = 0;
 let lost = 0;
 let answered = 0;
+let octets = 0;
 let startMs = 0;
 let endMs = 0;
 
@@ -42,6 +43,7 @@ socket.on('message', (response) => {
   const rcode = response.readUInt8(3) & 0xf;
   rcodes[rcode] = (rcodes[rcode] ?? 0) + 1;
   answered++;
+  octets += response.length;
   next(place);
 });
 socket.connect(Number(port), '127.0.0.1', () => {
@@ -79,7 +81,14 @@ function sweep(): void {
 
 function end(): void {
   const seconds = (endMs - startMs) / 1000;
-  const report: LoadReport = { sent, answered, lost, rcodes, seconds };
+  const report: PeakReport = {
+    sent,
+    answered,
+    lost,
+    rcodes,
+    seconds,
+    responseOctets: octets / answered,
+  };
   process.send?.(report, () => {
     process.exit();
   });

@@ -1,112 +1,106 @@
 /**
- * `npm run bench:load`: the whole server beside a resolver made of dns2, on one machine, with the same
- * names, the same upstream and the same queries. The servers take turns, mix by mix and round by
- * round, so that both see the same neighbours; CPU time and the ratio are what to look at.
+ * `npm run bench:load`: the whole server beside its peers, on one machine, with the same names, the
+ * same upstream and the same queries. CPU time and the ratios are what to look at.
  *
- *     --names 100000,1000000   list lengths    --rounds 3    --seconds 4   of each run
- *     --smoke                  a few seconds: does it work? Its figures mean nothing.
+ *     --names 1000000    length of the list    --rounds 5    --seconds 1.5   of each run
+ *     --only a,b         servers by name: stairgate, stairgate-dgram, unbound-local, …, dns2, echo
+ *     --parts comparison,growth,allocation    what to measure
+ *     --write            docs/performance.md and its plot, too
+ *     --page             only that, from the results of the last run
+ *     --smoke            a few seconds: does it work? Its figures mean nothing.
  */
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cpuMs, isPinned, LOAD_CORE, residentMebibytes, startScript, stop } from './processes.ts';
-import { generatorName, runLoad, type LoadReport } from './run-load.ts';
-import { startBaseline, startStairgate, type BenchServer } from './servers.ts';
-import { printHead, printRows, type Run } from './table.ts';
-import { MIXES, writeWorkload, type Mix, type Workload } from './workload.ts';
+import { compare } from './comparison.ts';
+import { measureGrowth } from './growth.ts';
+import { readMachine } from './machine.ts';
+import { isPinned, LOAD_CORE, pinSelf } from './processes.ts';
+import { loadResults, saveResults, tablesOf, writePage } from './report.ts';
+import type { Comparison, GrowthCurve, Results } from './results.ts';
+import { generatorName } from './run-load.ts';
+import { isCompilerFound } from './sources.ts';
+import { startUpstream } from './upstream-server.ts';
+import { writeWorkload } from './workload.ts';
 
-interface Length {
-  readonly nameCounts: readonly number[];
-  readonly rounds: number;
-  readonly seconds: number;
+const ALLOCATION_BENCH = 'dist-bench/bench/resolver/resolve-query.bench.js';
+const GROWTH_NAMES = 100_000;
+const NAME_COUNTS = [10_000, 100_000, 1_000_000, 5_000_000];
+const SUBSCRIBER_COUNTS = [1, 10_000, 100_000, 1_000_000];
+
+const { values: flags } = parseArgs({
+  options: {
+    names: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1.5' },
+    only: { type: 'string' },
+    parts: { type: 'string', default: 'comparison,growth,allocation' },
+    write: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+  },
+});
+const parts = flags.smoke ? ['comparison', 'growth'] : flags.parts.split(',');
+const rounds = flags.smoke ? 1 : Number(flags.rounds);
+const seconds = flags.smoke ? 0.1 : Number(flags.seconds);
+
+if (flags.page) {
+  await writePage(loadResults());
+} else {
+  const results = await measureAll();
+  console.log(`\n${tablesOf(results)}`);
+  if (!flags.smoke) saveResults(results);
+  if (flags.write) await writePage(results);
 }
 
-const SMOKE: Length = { nameCounts: [2000], rounds: 1, seconds: 0.5 };
-/** What the mix must be answered with: all NXDOMAIN, all NOERROR, or both. */
-const NXDOMAIN_SHARE: Readonly<Record<Mix, number>> = { blocked: 1, cached: 0, mixed: 0.2 };
-
-const length = readLength();
-const pinning = isPinned ? 'server and load each on a core of its own' : 'not pinned';
-console.log(`load: ${generatorName === 'own' ? 'own generator' : generatorName}; ${pinning}`);
-printHead();
-for (const nameCount of length.nameCounts) printRows(nameCount, await compare(nameCount));
-
-/** All rounds with one list. */
-async function compare(nameCount: number): Promise<Run[]> {
+async function measureAll(): Promise<Results> {
+  const pinning = isPinned ? 'server and load each on a core of its own' : 'not pinned';
+  console.log(`load: ${generatorName}; ${pinning}`);
+  // The bench itself must not take from the server.
+  pinSelf(LOAD_CORE);
   const folder = mkdtempSync(join(tmpdir(), 'stairgate-bench-'));
-  const workload = writeWorkload(folder, nameCount);
-  const upstream = await startScript(LOAD_CORE, 'upstream.js');
-  const { port } = upstream.message as { readonly port: number };
-  const servers: BenchServer[] = [];
-  try {
-    servers.push(await startStairgate(folder, workload.listPath, port));
-    servers.push(await startBaseline(workload.listPath, port));
-    for (const server of servers) await warmUp(server, workload);
-    return await runRounds(servers, workload);
-  } finally {
-    for (const server of servers) await server.stop();
-    await stop(upstream.child);
+  process.on('exit', () => {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Fills the caches, then lets both servers' code be optimised for each mix. */
-async function warmUp(server: BenchServer, workload: Workload): Promise<void> {
-  await runLoad(server.port, workload.warmUpPath, 'once');
-  for (const mix of MIXES) await runLoad(server.port, workload.queryPaths[mix], length.seconds / 2);
-}
-
-async function runRounds(servers: readonly BenchServer[], workload: Workload): Promise<Run[]> {
-  const runs: Run[] = [];
-  for (let round = 0; round < length.rounds; round++) {
-    for (const mix of MIXES) {
-      for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
-        runs.push(await runOnce(server, mix, workload.queryPaths[mix]));
-      }
-    }
-  }
-  return runs;
-}
-
-async function runOnce(server: BenchServer, mix: Mix, path: string): Promise<Run> {
-  const before = cpuMs(server.pid);
-  const report = await runLoad(server.port, path, length.seconds);
-  const cpu = cpuMs(server.pid) - before;
-  checkAnswers(server, mix, report);
-  return {
-    server: server.name,
-    mix,
-    queriesPerSecond: report.answered / report.seconds,
-    cpuMicroseconds: (cpu * 1000) / report.answered,
-    mebibytes: residentMebibytes(server.pid),
-  };
-}
-
-/** A figure for wrong answers means nothing. */
-function checkAnswers(server: BenchServer, mix: Mix, { answered, lost, rcodes }: LoadReport): void {
-  const { 0: passed = 0, 3: blocked = 0 } = rcodes;
-  const share = blocked / answered;
-  const isRight = passed + blocked === answered && Math.abs(share - NXDOMAIN_SHARE[mix]) < 0.02;
-  if (answered > 0 && isRight && lost <= answered / 100) return;
-  const what = `${answered} answers, ${lost} lost, rcodes ${JSON.stringify(rcodes)}`;
-  throw new Error(`${server.name}, ${mix}: not what was to be answered: ${what}`);
-}
-
-function readLength(): Length {
-  const { values } = parseArgs({
-    options: {
-      names: { type: 'string', default: '100000,1000000' },
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '4' },
-      smoke: { type: 'boolean', default: false },
-    },
   });
-  if (values.smoke) return SMOKE;
-  return {
-    nameCounts: values.names.split(',').map(Number),
-    rounds: Number(values.rounds),
-    seconds: Number(values.seconds),
-  };
+  const upstream = await startUpstream(folder);
+  try {
+    return {
+      machine: readMachine(upstream.name),
+      rounds,
+      seconds,
+      comparison: await measureComparison(folder, upstream.port),
+      growth: await measureCurves(folder, upstream.port),
+      isAllocationFree: checkAllocation(),
+    };
+  } finally {
+    await upstream.stop();
+  }
+}
+
+async function measureComparison(folder: string, upstreamPort: number): Promise<Comparison> {
+  const workload = writeWorkload(folder, flags.smoke ? 2000 : Number(flags.names));
+  const only = parts.includes('comparison') ? (flags.only?.split(',') ?? null) : [];
+  return compare(folder, workload, upstreamPort, { rounds, seconds, only });
+}
+
+async function measureCurves(folder: string, upstreamPort: number): Promise<GrowthCurve[]> {
+  if (!parts.includes('growth') || !isCompilerFound) return [];
+  const sizes = flags.smoke
+    ? { names: 2000, nameCounts: [], subscriberCounts: [1000], workerCounts: [] }
+    : {
+        names: GROWTH_NAMES,
+        nameCounts: NAME_COUNTS,
+        subscriberCounts: SUBSCRIBER_COUNTS,
+        workerCounts: cpus().map((_core, index) => index + 1),
+      };
+  return measureGrowth(folder, upstreamPort, { ...sizes, rounds, seconds });
+}
+
+/** The bench of the query path fails where a query that needs no upstream allocates. */
+function checkAllocation(): boolean | null {
+  if (!parts.includes('allocation')) return null;
+  return spawnSync(process.execPath, [ALLOCATION_BENCH], { stdio: 'ignore' }).status === 0;
 }

@@ -5,25 +5,51 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-/** Ticks of /proc: USER_HZ is 100 on every Linux that Node runs on. */
-const MS_PER_TICK = 10;
-/** Fields after the command's name in /proc/PID/stat, state = 0. */
-const STAT_UTIME = 11;
-const STAT_STIME = 12;
+/** Where daemons are, which the path of a user may lack. */
+const PROGRAM_FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
+/** A process that ignores SIGTERM is ended after this. */
+const STOP_WAIT_MS = 10_000;
+const OUTPUT_CHARACTERS_MAX = 4000;
 
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 export const isPinned =
   availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 
-/** Starts a command on a core; its standard output is the caller's to read. */
-export function start(core: number, command: readonly string[]): ChildProcess {
+/** Those that run: they end with the bench, however it ends. */
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+/** The path of an installed program; null = it is not installed. */
+export function findProgram(name: string): string | null {
+  return (
+    PROGRAM_FOLDERS.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null
+  );
+}
+
+/** Starts a command on a core (or several: `0,1`); its standard output is the caller's to read. */
+export function start(
+  core: number | string,
+  command: readonly string[],
+  errors: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
   const [file = '', ...args] = isPinned ? ['taskset', '-c', String(core), ...command] : command;
-  return spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', errors, 'ipc'] });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+/** Pins this process with all its threads: the bench itself must not take from the server. */
+export function pinSelf(core: number): void {
+  if (isPinned) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)]);
 }
 
 /** A script of this folder, and the first message that it sends. */
@@ -41,20 +67,51 @@ export async function startScript(
   return { child, message };
 }
 
-export async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
+/** Reads what a process writes, so that no pipe fills up, and keeps the end of it. */
+export function collectOutput(child: ChildProcess): () => string {
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-OUTPUT_CHARACTERS_MAX);
+  };
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  return () => output;
 }
 
-/** CPU time of the whole process so far, user and system. */
+export function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+export async function stop(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  const hard = setTimeout(() => child.kill('SIGKILL'), STOP_WAIT_MS);
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  clearTimeout(hard);
+}
+
+/** CPU time of all threads of a process so far, user and system, to the nanosecond. */
 export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[STAT_UTIME]) + Number(fields[STAT_STIME])) * MS_PER_TICK;
+  const folder = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(folder).map((thread) => {
+    const path = join(folder, thread, 'schedstat');
+    // A thread may end between the two calls.
+    return existsSync(path) ? Number(readFileSync(path, 'utf8').split(' ')[0]) : 0;
+  });
+  return nanoseconds.reduce((sum, ofThread) => sum + ofThread, 0) / 1e6;
 }
 
 export function residentMebibytes(pid: number): number {
-  const [, kibibytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kibibytes) / 1024;
+  return kibibytes(`/proc/${pid}/status`, 'VmRSS') / 1024;
+}
+
+/** What the process has to itself, without code and libraries that others share. */
+export function privateMebibytes(pid: number): number {
+  const path = `/proc/${pid}/smaps_rollup`;
+  return (kibibytes(path, 'Private_Clean') + kibibytes(path, 'Private_Dirty')) / 1024;
+}
+
+function kibibytes(path: string, field: string): number {
+  const [, text] = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(path, 'utf8')) ?? [];
+  return Number(text);
 }

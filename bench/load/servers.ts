@@ -1,19 +1,46 @@
-/** The servers that are compared, each with the same list and the same upstream. */
+/** Our own server, as built: one installation in a folder of its own, started and brought to a list. */
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../src/lib/errors.ts';
 import { freePort } from '../../test/support/server.ts';
-import { SERVER_CORE, start, startScript, stop } from './processes.ts';
+import { CACHE_MEBIBYTES } from './cache-size.ts';
+import { collectOutput, hasEnded, SERVER_CORE, start, stop } from './processes.ts';
+import { awaitAnswer } from './query.ts';
+import type { Workload } from './workload.ts';
 
 const MAIN = 'dist/main.js';
+const RCODE_NOERROR = 0;
+const RCODE_NXDOMAIN = 3;
+const START_WAIT_MS = 60_000;
 
 export interface BenchServer {
   readonly name: string;
+  readonly version: string;
   readonly pid: number;
   readonly port: number;
+  /** From exec to the first right answer. */
+  readonly startMs: number;
   stop(): Promise<void>;
+}
+
+export interface StairgateServer extends BenchServer {
+  /** Address and port of the API. */
+  readonly admin: string;
+  readonly dataDir: string;
+  /** The end of its log. */
+  log(): string;
+}
+
+export interface StairgateOptions {
+  readonly name?: string;
+  /** Lines of the configuration file. */
+  readonly config?: string;
+  readonly workers?: number;
+  /** One, or several as `taskset -c` takes them. */
+  readonly cores?: number | string;
 }
 
 /** The built server, one worker, the list as category `adult` of the only plan that is asked. */
@@ -21,57 +48,109 @@ export async function startStairgate(
   folder: string,
   listPath: string,
   upstreamPort: number,
-): Promise<BenchServer> {
-  const dataDir = join(folder, 'data');
-  mkdirSync(dataDir);
-  const document = join(folder, 'document.yaml');
+  options: StairgateOptions = {},
+): Promise<StairgateServer> {
+  const server = await serve(folder, upstreamPort, options, () => 'localhost', RCODE_NOERROR);
+  const path = join(folder, 'document.yaml');
   writeFileSync(
-    document,
+    path,
     `lists: [{ id: bench, category: adult, format: domains, path: ${JSON.stringify(listPath)} }]
 plans: [{ id: bench, block: [adult] }]
-subscribers: [{ id: bench, plan: bench, addresses: [127.0.0.1/32] }]
+subscribers: [{ id: bench, plan: bench, addresses: [127.0.0.0/9] }]
 `,
   );
+  const where = ['--data-dir', server.dataDir, '--admin', server.admin];
+  const apply = start(SERVER_CORE, [process.execPath, MAIN, 'apply', path, ...where], 'pipe');
+  const output = collectOutput(apply);
+  const [code] = (await once(apply, 'exit')) as [number | null];
+  if (code === 0) return server;
+  await server.stop();
+  throw new Error(`stairgate apply failed: ${output()}`);
+}
+
+/**
+ * The same, stopped and started again: its start is the one from the image on the disk, and its
+ * memory that of a server that has loaded its list once, as the peers have.
+ * @param prepare what else to do before the stop
+ */
+export async function restartStairgate(
+  folder: string,
+  workload: Workload,
+  upstreamPort: number,
+  options: StairgateOptions = {},
+  prepare: (server: StairgateServer) => Promise<void> = () => Promise.resolve(),
+): Promise<StairgateServer> {
+  const first = await startStairgate(folder, workload.listPath, upstreamPort, options);
+  try {
+    await prepare(first);
+  } finally {
+    await first.stop();
+  }
+  return serve(folder, upstreamPort, options, workload.blockedProbe, RCODE_NXDOMAIN);
+}
+
+/** Started when it answers a name with the rcode. */
+async function serve(
+  folder: string,
+  upstreamPort: number,
+  options: StairgateOptions,
+  nameOf: (attempt: number) => string,
+  rcode: number,
+): Promise<StairgateServer> {
+  const { name = 'stairgate', config = '', workers = 1, cores = SERVER_CORE } = options;
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir, { recursive: true });
+  const configPath = join(folder, 'config.yaml');
+  writeFileSync(configPath, `cache: { bytesMax: ${CACHE_MEBIBYTES * 2 ** 20} }\n${config}`);
   const port = await freePort();
   const admin = `127.0.0.1:${await freePort()}`;
-  const where = ['--data-dir', dataDir, '--admin', admin];
-  const child = start(SERVER_CORE, [
-    ...[process.execPath, MAIN, 'serve', ...where, '--workers', '1'],
-    ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
-  ]);
-  await waitForOutput(child, '"msg":"serving"');
-  const apply = start(SERVER_CORE, [process.execPath, MAIN, 'apply', document, ...where]);
-  const output = collect(apply);
-  const [code] = (await once(apply, 'exit')) as [number | null];
-  if (code !== 0) {
+  const startedMs = performance.now();
+  const child = start(
+    cores,
+    [
+      ...[process.execPath, MAIN, 'serve', '--config', configPath, '--workers', String(workers)],
+      ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
+      ...['--data-dir', dataDir, '--admin', admin],
+    ],
+    'pipe',
+  );
+  const log = collectOutput(child);
+  try {
+    await awaitAnswer(port, nameOf, rcode, isOverFor(child));
+  } catch (error) {
     await stop(child);
-    throw new Error(`stairgate apply failed:\n${output()}`);
+    throw new Error(`did not start: ${messageOf(error)}; ${log()}`, { cause: error });
   }
-  return running('stairgate', child, port);
+  return { ...running(name, versionIn('.'), child, port, startedMs), admin, dataDir, log };
 }
 
-export async function startBaseline(listPath: string, upstreamPort: number): Promise<BenchServer> {
-  const args = [listPath, String(upstreamPort)];
-  const { child, message } = await startScript(SERVER_CORE, 'dns2-baseline.js', ...args);
-  return running('dns2', child, (message as { readonly port: number }).port);
+export function isOverFor(child: ChildProcess): () => boolean {
+  const deadlineMs = performance.now() + START_WAIT_MS;
+  return () => hasEnded(child) || performance.now() > deadlineMs;
 }
 
-function running(name: string, child: ChildProcess, port: number): BenchServer {
-  // What nobody reads would fill the pipe.
-  child.stdout?.resume();
-  return { name, pid: child.pid ?? 0, port, stop: () => stop(child) };
+/** A process that just gave its first right answer. */
+export function running(
+  name: string,
+  version: string,
+  child: ChildProcess,
+  port: number,
+  startedMs: number,
+): BenchServer {
+  const startMs = performance.now() - startedMs;
+  return {
+    name,
+    version,
+    pid: child.pid ?? 0,
+    port,
+    startMs,
+    stop: async () => {
+      await stop(child);
+    },
+  };
 }
 
-async function waitForOutput(child: ChildProcess, text: string): Promise<void> {
-  const output = collect(child);
-  while (!output().includes(text)) {
-    if (child.exitCode !== null) throw new Error(`The server did not start:\n${output()}`);
-    await Promise.race([once(child.stdout ?? child, 'data'), once(child, 'exit')]);
-  }
-}
-
-function collect(child: ChildProcess): () => string {
-  let output = '';
-  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return () => output;
+export function versionIn(folder: string): string {
+  const text = readFileSync(join(folder, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -10,58 +10,78 @@ import { createRandom, listNames } from '../blocklist/names.ts';
 export const MIXES = ['blocked', 'cached', 'mixed'] as const;
 export type Mix = (typeof MIXES)[number];
 
-/** Names that pass; each is asked once before the figures are taken, so that it is cached. */
-const ALLOWED_MAX = 10_000;
-const BLOCKED_MAX = 10_000;
-const LINES = 100_000;
+/** Names that pass, and as many blocked; each is asked once before the figures are taken. */
+const ASKED_MAX = 100_000;
+const LINES = 300_000;
 /** Of the mix `mixed`. */
 const BLOCKED_SHARE = 0.2;
-/** What resolvers see: the 1,000 most asked names are nine tenths of the queries to the first 10,000. */
-const TOP = 1000;
-const TOP_SHARE = 0.9;
+/** What resolvers see: shares of the 1,000, the 10,000 and the 100,000 most asked names. */
+const POPULARITY = [
+  { names: 1000, share: 0.85 },
+  { names: 10_000, share: 0.95 },
+  { names: 100_000, share: 0.99 },
+];
+const SHARE_OF_ALL = 0.99;
 
 export interface Workload {
+  readonly names: readonly string[];
   /** The blocklist, one name a line. */
   readonly listPath: string;
   /** Every allowed and every asked name once. */
   readonly warmUpPath: string;
   readonly queryPaths: Readonly<Record<Mix, string>>;
+  /** A blocked name that no run asks, another for each number. */
+  readonly blockedProbe: (attempt: number) => string;
 }
 
-export function writeWorkload(folder: string, nameCount: number): Workload {
-  const listed = listNames(nameCount);
+export function writeWorkload(folder: string, nameCount: number, askedMax = ASKED_MAX): Workload {
+  const names = listNames(nameCount);
   const random = createRandom(7);
-  const allowedCount = Math.min(nameCount, ALLOWED_MAX);
-  const step = Math.max(1, Math.floor(nameCount / BLOCKED_MAX));
-  const blocked = listed.filter((_name, index) => index % step === 0).map((name) => `www.${name}`);
+  const allowedCount = Math.min(nameCount, askedMax);
+  const step = Math.max(1, Math.floor(nameCount / askedMax));
+  const blocked = names.filter((_name, index) => index % step === 0).map((name) => `www.${name}`);
   const allowed = Array.from(
     { length: allowedCount },
     (_, index) => `www.site${index}.example.org`,
   );
-  const pick = (from: readonly string[], below: number): string =>
-    from[Math.floor(random() * below)] ?? '';
-  const aBlocked = (): string => pick(blocked, blocked.length);
-  const aCached = (): string => pick(allowed, random() < TOP_SHARE ? TOP : allowedCount);
   const write = (name: string, lines: readonly string[]): string => {
     const path = join(folder, name);
     writeFileSync(path, `${lines.join('\n')}\n`);
     return path;
   };
-  const queries = (name: string, next: () => string): string =>
+  const queries = (name: string, blockedShare: number): string =>
     write(
       name,
-      Array.from({ length: LINES }, () => `${next()} A`),
+      Array.from({ length: LINES }, () => {
+        const from = random() < blockedShare ? blocked : allowed;
+        return `${from[pickPopular(random, from.length)] ?? ''} A`;
+      }),
     );
+  const last = names.at(-1) ?? '';
   return {
-    listPath: write('adult.txt', listed),
+    names,
+    listPath: write('adult.txt', names),
     warmUpPath: write(
       'warm-up.txt',
       [...allowed, ...blocked].map((name) => `${name} A`),
     ),
     queryPaths: {
-      blocked: queries('blocked.txt', aBlocked),
-      cached: queries('cached.txt', aCached),
-      mixed: queries('mixed.txt', () => (random() < BLOCKED_SHARE ? aBlocked() : aCached())),
+      blocked: queries('blocked.txt', 1),
+      cached: queries('cached.txt', 0),
+      mixed: queries('mixed.txt', BLOCKED_SHARE),
     },
+    blockedProbe: (attempt) => `probe${attempt}.${last}`,
   };
+}
+
+/** The rank of a name: first which class of popularity, then any name of that class. */
+function pickPopular(random: () => number, count: number): number {
+  const at = random() * SHARE_OF_ALL;
+  let from = 0;
+  for (const { names, share } of POPULARITY) {
+    const below = Math.min(names, count);
+    if (at < share || below === count) return from + Math.floor(random() * (below - from));
+    from = below;
+  }
+  return count - 1;
 }

@@ -1,0 +1,32 @@
+/** Knot Resolver, with a response policy zone from a file. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE_MEBIBYTES } from '../cache-size.ts';
+import type { Peer } from './peer.ts';
+import { writeRpz } from './rpz.ts';
+
+export const knotResolver: Peer = {
+  name: 'knot-resolver',
+  program: 'kresd',
+  versionFlag: '-V',
+  configure({ folder, port, upstreamPort, workload }) {
+    const path = join(folder, 'kresd.conf');
+    writeFileSync(
+      path,
+      `net.listen('127.0.0.1', ${port})
+cache.open(${CACHE_MEBIBYTES} * MB, 'lmdb://${folder}')
+log_level('crit')
+trust_anchors.remove('.')
+modules.unload('ta_update')
+modules.unload('ta_signal_query')
+modules.unload('ta_sentinel')
+modules.unload('priming')
+modules.unload('detect_time_skew')
+policy.add(policy.rpz(policy.DENY, '${writeRpz(workload)}', false))
+policy.add(policy.all(policy.FORWARD({'127.0.0.1@${upstreamPort}'})))
+`,
+    );
+    return ['-n', '-c', path, folder];
+  },
+};
