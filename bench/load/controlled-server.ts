@@ -109,11 +109,10 @@ export class ControlledServer {
     return residentMebibytes(this.pid);
   }
 
-  /** When it last said that a change is in force on all workers; Unix time. */
-  get lastPublishedMs(): number {
-    const lines = this.#log.trimEnd().split('\n');
-    const line = lines.findLast((one) => one.includes('"msg":"published"')) ?? '{}';
-    return (JSON.parse(line) as { readonly time?: number }).time ?? Number.NaN;
+  /** Queries over UDP that the workers have resolved since the start. */
+  async queryCount(): Promise<number> {
+    const text = await (await fetch(`${this.#api}/metrics`)).text();
+    return Number(/^stairgate_queries_udp_total (\d+)/m.exec(text)?.[1]);
   }
 
   /** @throws Error where the answer is no success */

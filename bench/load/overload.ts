@@ -101,8 +101,10 @@ async function runOverloaded(
 ): Promise<OverloadRow> {
   const { server } = loaded;
   const startMs = Date.now();
+  const before = await server.queryCount();
   const probes = startProbes(server);
   const report = await runAt(peak * factor, scene, loaded);
+  const served = (await server.queryCount()) - before;
   const { mebibytesMax, health, status, write } = await probes.stop();
   const samples = server.threadSamples().filter(({ atMs }) => atMs >= startMs);
   const ofWorker = samples.filter(({ thread }) => thread === 'worker-0');
@@ -110,8 +112,9 @@ async function runOverloaded(
   return {
     factor,
     offered: report.sent / report.seconds,
+    served: served / report.seconds,
     goodput: report.answered / report.seconds,
-    workerMicroseconds: (run * 1000) / report.answered,
+    workerMicroseconds: (run * 1000) / served,
     p50us: report.p50us,
     p99us: report.p99us,
     ...{ mebibytesMax, health, status, write },
@@ -205,8 +208,9 @@ function calmOf(rows: readonly CalmRow[]): CalmRow {
 }
 
 function overloadedOf(factor: number, rows: readonly OverloadRow[]): OverloadRow {
-  const of = (figure: 'offered' | 'goodput' | 'workerMicroseconds' | 'p50us' | 'p99us'): number =>
-    median(rows.map((row) => row[figure]));
+  const of = (
+    figure: 'offered' | 'served' | 'goodput' | 'workerMicroseconds' | 'p50us' | 'p99us',
+  ): number => median(rows.map((row) => row[figure]));
   const together = (what: 'health' | 'status' | 'write' | 'pong'): Delays => ({
     count: rows.reduce((sum, row) => sum + row[what].count, 0),
     failed: rows.reduce((sum, row) => sum + row[what].failed, 0),
@@ -217,6 +221,7 @@ function overloadedOf(factor: number, rows: readonly OverloadRow[]): OverloadRow
     factor,
     ...{
       offered: of('offered'),
+      served: of('served'),
       goodput: of('goodput'),
       workerMicroseconds: of('workerMicroseconds'),
     },

@@ -3,6 +3,7 @@
  * that needs no upstream. None may allocate; where one does, this bench fails.
  */
 
+import { RCODE_REFUSED } from '../../src/dns/constants.ts';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
 import {
   createPacketBatch,
@@ -34,14 +35,19 @@ const options: HarnessOptions = {
   access: { ratePerSecond: 1e9, burst: 1e9 },
 };
 const harness = new ResolverHarness(options);
+/** One for all batches: what a client may ask depends on it. */
+const nowMs = Float64Array.of(harness.nowMs);
 const udp = aBatch(false);
 const tcp = aBatch(true);
 
+// All that is cached is cached before time goes on: the clock of a client's rate never steps back.
 const cachedAddresses = hosts('example.org', (name) => answered(name, [address(name)]));
+const cachedChains = hosts('example.net', behindTwoCnames);
+const allowedChains = hosts('allowed.example', behindTwoCnames);
 measureBoth('blocked by a list: NXDOMAIN', blocked);
 measureBoth('cached, an address', cachedAddresses);
-measureOn(udp, 'cached, behind two CNAMEs', hosts('example.net', behindTwoCnames));
-measureOn(udp, 'allowed by an own name, cached', hosts('allowed.example', behindTwoCnames));
+measureOn(udp, 'cached, behind two CNAMEs', cachedChains);
+measureOn(udp, 'allowed by an own name, cached', allowedChains);
 measureOn(udp, 'blocked by an own name', hosts('denied.example', queryFor));
 measureOn(udp, 'special name', hosts('localhost', queryFor));
 measureOn(udp, 'malformed: FORMERR', hosts('example.org', malformed));
@@ -59,7 +65,9 @@ function measureBoth(title: string, queries: readonly Uint8Array[]): void {
 
 function measureOn(batch: PacketBatch, title: string, queries: readonly Uint8Array[]): void {
   for (const query of queries) {
-    if (resolveOne(batch, query) <= 0) throw new Error(`${title}: no answer at once`);
+    const length = resolveOne(batch, query);
+    const rcode = batch.bytes[3]! & 0xf;
+    if (length <= 0 || rcode === RCODE_REFUSED) throw new Error(`${title}: no answer at once`);
   }
   // Not for…of: until V8 has optimised it, it allocates 40 octets a step.
   measureInPlace(title, queries.length, () => {
@@ -68,7 +76,8 @@ function measureOn(batch: PacketBatch, title: string, queries: readonly Uint8Arr
 }
 
 function resolveOne(batch: PacketBatch, query: Uint8Array): number {
-  batch.nowMs[0] = batch.nowMs[0]! + STEP_MS;
+  nowMs[0] = nowMs[0]! + STEP_MS;
+  batch.nowMs[0] = nowMs[0];
   batch.bytes.set(query);
   batch.lengths[0] = query.length;
   return resolveQuery(harness.resolver, batch, 0);
@@ -79,7 +88,6 @@ function aBatch(isStream: boolean): PacketBatch {
   const batch = createPacketBatch({ slotCount: 1, slotBytes, transport: 0, isStream });
   batch.addresses.set(parseIpAddress(KIDS)!);
   batch.ports[0] = 4242;
-  batch.nowMs[0] = harness.nowMs;
   batch.nowSeconds = harness.nowSeconds;
   return batch;
 }

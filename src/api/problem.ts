@@ -41,6 +41,7 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   CONTENT_MISMATCH: 422,
   REQUEST_INVALID: 400,
   EXPLAIN_INVALID: 400,
+  COMPILE_FAILED: 503,
   NOT_READY: 503,
   PUBLISH_FAILED: 503,
   STOPPING: 503,
@@ -58,6 +59,7 @@ export function sendError(
   }
   if (error instanceof AppError) {
     const status = STATUS_OF[error.code] ?? 422;
+    if (error.code === 'COMPILE_FAILED') request.log.error({ err: error }, 'a request failed');
     return sendProblem(reply, status, error.code, error.message, error.faults);
   }
   const status = 'statusCode' in error ? (error.statusCode ?? 500) : 500;

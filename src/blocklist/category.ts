@@ -21,15 +21,6 @@ export function hasBit(mask: Uint32Array, bit: number, at = 0): boolean {
   return (mask[at + (bit >>> 5)]! & (1 << (bit & 31))) !== 0;
 }
 
-/** The lowest bit that both masks have, or −1. */
-export function firstCommonBit(a: Uint32Array, b: Uint32Array, aAt = 0, bAt = 0): number {
-  for (let word = 0; word < MASK_WORDS; word++) {
-    const bits = a[aAt + word]! & b[bAt + word]!;
-    if (bits !== 0) return word * 32 + lowestBit(bits);
-  }
-  return -1;
-}
-
 /** Adds the bits of `from` to `to`. */
 export function orMask(to: Uint32Array, from: Uint32Array, toAt = 0, fromAt = 0): void {
   for (let word = 0; word < MASK_WORDS; word++) to[toAt + word]! |= from[fromAt + word]!;
@@ -40,8 +31,4 @@ export function bitsOf(mask: Uint32Array, at = 0): number[] {
   const bits: number[] = [];
   for (let bit = 0; bit < CATEGORY_COUNT_MAX; bit++) if (hasBit(mask, bit, at)) bits.push(bit);
   return bits;
-}
-
-function lowestBit(bits: number): number {
-  return 31 - Math.clz32(bits & -bits);
 }

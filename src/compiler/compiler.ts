@@ -63,7 +63,7 @@ export class Compiler implements ContentInspector {
 
   /**
    * Finds the lines that put a name into categories, in the contents of the newest revision. Searches
-   * follow one another: each holds a whole list in memory, and many may be asked for at a time.
+   * follow one another: each reads whole lists, and many may be asked for at a time.
    * @param name lower-cased wire octets with the root
    */
   async findEvidence(
@@ -98,6 +98,7 @@ export class Compiler implements ContentInspector {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#failAll(stopping());
     await this.#endThread();
   }
 
@@ -105,20 +106,16 @@ export class Compiler implements ContentInspector {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     const thread = this.#thread;
     this.#thread = null;
-    this.#failAll('the server stops');
     await thread?.terminate();
   }
 
   #run(request: CompilerRequest): Promise<CompilerDone> {
-    if (this.#isClosed) {
-      const message = 'Working on the compile thread: the server is stopping';
-      return Promise.reject(new AppError('STOPPING', message));
-    }
+    if (this.#isClosed) return Promise.reject(stopping());
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     const thread = (this.#thread ??= this.#startThread());
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#failAll(`it took longer than ${JOB_DEADLINE_MS} ms`);
+        this.#failAll(failed(`it took longer than ${JOB_DEADLINE_MS} ms`));
         void this.#endThread();
       }, JOB_DEADLINE_MS);
       this.#jobs.set(request.job, { resolve, reject, timer });
@@ -138,7 +135,7 @@ export class Compiler implements ContentInspector {
     thread.on('exit', () => {
       if (this.#thread !== thread) return;
       this.#thread = null;
-      this.#failAll(cause);
+      this.#failAll(failed(cause));
     });
     return thread;
   }
@@ -157,11 +154,8 @@ export class Compiler implements ContentInspector {
     this.#idleTimer.unref();
   }
 
-  #failAll(cause: string): void {
-    for (const number of [...this.#jobs.keys()]) {
-      const error = new AppError('COMPILE_FAILED', `Working on the compile thread: ${cause}`);
-      this.#endJob(number)?.reject(error);
-    }
+  #failAll(error: AppError): void {
+    for (const number of [...this.#jobs.keys()]) this.#endJob(number)?.reject(error);
   }
 
   #endJob(number: number): Job | null {
@@ -171,4 +165,12 @@ export class Compiler implements ContentInspector {
     this.#jobs.delete(number);
     return job;
   }
+}
+
+function failed(cause: string): AppError {
+  return new AppError('COMPILE_FAILED', `Working on the compile thread: ${cause}`);
+}
+
+function stopping(): AppError {
+  return new AppError('STOPPING', 'Working on the compile thread: the server is stopping');
 }

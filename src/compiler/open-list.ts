@@ -10,36 +10,42 @@ export interface OpenedList {
   /**
    * To be called once, when the list was read: a content is named by its checksum, so damage on the
    * disk is found here and not in an answer.
-   * @throws AppError `LIST_CONTENT_DAMAGED`
+   * @throws AppError `LIST_CONTENT_DAMAGED`, or as `openList`
    */
   readonly refuseDamage: () => void;
 }
 
-/** @throws AppError `LIST_CONTENT_DAMAGED`, as reading it does */
+/**
+ * @throws AppError `LIST_CONTENT_DAMAGED` where the file is gone, which only another `apply` mends;
+ *   `LIST_CONTENT_UNREADABLE` where it could not be read now. Reading it throws the same.
+ */
 export function openList(source: CompileListSource): OpenedList {
   const { id, categoryBit, format, coversSubdomains, contentPath } = source;
-  const file = orDamaged(id, () => new ListFile(contentPath));
+  const file = reading(id, () => new ListFile(contentPath));
   const content = {
     length: file.length,
-    read: (into: Uint8Array, at: number) => orDamaged(id, () => file.read(into, at)),
+    read: (into: Uint8Array, at: number) => reading(id, () => file.read(into, at)),
   };
   // Left out where the list does not say: then the format says what is covered.
   const coverage = coversSubdomains === null ? {} : { coversSubdomains };
   return {
     list: { id, categoryBit, format, ...coverage, content },
     refuseDamage: () => {
-      if (orDamaged(id, () => file.digest()) === source.contentSha256) return;
+      if (reading(id, () => file.digest()) === source.contentSha256) return;
       const message = `Reading the content of list "${id}" from ${contentPath}: the file is damaged; apply the list again`;
       throw new AppError('LIST_CONTENT_DAMAGED', message);
     },
   };
 }
 
-function orDamaged<Result>(id: string, work: () => Result): Result {
+function reading<Result>(id: string, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    const message = `Reading the content of list "${id}": ${messageOf(error)}; apply the list again`;
-    throw new AppError('LIST_CONTENT_DAMAGED', message, { cause: error });
+    const doing = `Reading the content of list "${id}": ${messageOf(error)}`;
+    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw isGone
+      ? new AppError('LIST_CONTENT_DAMAGED', `${doing}; apply the list again`, { cause: error })
+      : new AppError('LIST_CONTENT_UNREADABLE', doing, { cause: error });
   }
 }

@@ -4,7 +4,10 @@
  * addresses with one place makes nothing but a longer probe, and the key keeps it from finding them.
  */
 
-import type { HashSeed } from './half-siphash.ts';
+import { hashWords, type HashSeed } from './half-siphash.ts';
+
+/** "addr" */
+const ADDRESS_PURPOSE = 0x61646472;
 
 /** The seed in the form that is quick to read: signed, so that V8 boxes neither word. */
 export interface AddressKey {
@@ -12,8 +15,11 @@ export interface AddressKey {
   readonly second: number;
 }
 
+/** A key of its own, made of the seed: this mix can be turned back, and names are hashed with the seed. */
 export function createAddressKey(seed: HashSeed): AddressKey {
-  return { first: seed[0] | 0, second: seed[1] | 0 };
+  const made = new Uint32Array(2);
+  hashWords(seed, Int32Array.of(ADDRESS_PURPOSE), 0, 1, made);
+  return { first: made[0]! | 0, second: made[1]! | 0 };
 }
 
 /** Mixes two words into 32 bits, signed; each bit of them reaches every bit (the finish of MurmurHash3). */

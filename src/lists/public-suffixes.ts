@@ -40,8 +40,9 @@ export class PublicSuffixes {
 
   /** @param name lower-cased wire octets with the root; at least one label */
   has(name: Uint8Array, length: number): boolean {
-    if (length > this.#rules.lengthMax) return false;
     const parentAt = (name[0] ?? 0) + 1;
+    // A wildcard rule covers any label below its name.
+    if (length - parentAt > this.#rules.lengthMax) return false;
     const parentHash = hashBackwards(HASH_START, name, length - 1, parentAt);
     const hash = hashBackwards(parentHash, name, parentAt - 1, 0);
     if (this.#rules.has(name, 0, length, hash)) return true;

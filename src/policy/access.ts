@@ -8,7 +8,7 @@
  * are refused, and so that a forged source gains nothing, refusals are limited per IPv4 /24 and IPv6
  * /48. Loopback is not limited. Each worker has its own buckets and its share of every rate.
  *
- * Buckets live in a table of fixed size, four to a set. A bucket says when it will be full again: it is
+ * Buckets live in a table of fixed size, eight to a set. A bucket says when it will be full again: it is
  * full at `fullAt`, and each query puts that off by one. Time is counted in queries, milliseconds times
  * the rate, so that a bucket needs no refilling, and one that was not seen for long is full by itself.
  *
@@ -16,9 +16,9 @@
  *     fullAt          of queries to answer: one is there while `fullAt − now` ≤ burst − 1
  *     refusalsFullAt  the same for refusals, of which there are nine times as many
  *
- * Where all four of a set are others', the fullest makes room, since forgetting it changes least: the
- * memory is bounded, and a flood of sources can only make the limiter more lenient, never refuse a
- * quiet client nor free one over its rate.
+ * Where all eight of a set are others', the fullest makes room, and who comes gets what it held: so
+ * a set never lets through more than eight clients may ask. A flood of sources leaves its buckets
+ * nearly full, and frees nobody who is over his rate.
  */
 
 import { createAddressKey, mixWords, type AddressKey } from '../lib/address-hash.ts';
@@ -80,7 +80,7 @@ interface BucketTable {
 
 const STRANGER_RATE = 10;
 const BUCKETS = 65_536;
-const WAYS = 4;
+const WAYS = 8;
 /** Refusals go on to ten times the rate: one part answered, nine parts refused. */
 const QUERY = 1;
 const REFUSAL = 1 / 9;
@@ -167,7 +167,7 @@ function take(
   return true;
 }
 
-/** The bucket of the source's network; a new one is full. */
+/** The bucket of the source's network; a new one holds what the one did whose place it takes. */
 function findBucket(
   table: BucketTable,
   addresses: Uint32Array,
@@ -187,8 +187,6 @@ function findBucket(
   }
   networks[fullest * 2] = a;
   networks[fullest * 2 + 1] = b;
-  fullAt[fullest] = -Infinity;
-  table.refusalsFullAt[fullest] = -Infinity;
   return fullest;
 }
 

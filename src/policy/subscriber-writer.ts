@@ -12,6 +12,7 @@
  *                                 all moved long before 0.90
  */
 
+import { assert } from '../lib/assert.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { IpPrefix } from '../lib/ip-address.ts';
 import type { SubscriberTable } from './subscribers.ts';
@@ -34,6 +35,11 @@ const LOAD_MAX = 0.7;
 const LOAD_OLD_MAX = 0.9;
 /** Slots that one write moves: some microseconds, and all are moved before the old buffer is full. */
 const SLOTS_MOVED = 32;
+/**
+ * Where hardly any entry is left, as after many sessions have ended, a new buffer must still take a
+ * new prefix with each write that moves slots into it.
+ */
+const SLOTS_AN_ENTRY_EXPECTED = 16;
 
 export interface SubscriberWriterOptions {
   /** Entries that are expected; spares rebuilding while they are loaded. */
@@ -109,7 +115,9 @@ export class SubscriberWriter {
   }
 
   #grow(): void {
-    this.#growing = this.#createTable(this.#entryCount, this.generation + 1);
+    const { slotCount } = this.#newest().table;
+    const entries = Math.max(this.#entryCount, slotCount / SLOTS_AN_ENTRY_EXPECTED);
+    this.#growing = this.#createTable(entries, this.generation + 1);
     this.#movedSlots = 0;
   }
 
@@ -144,6 +152,7 @@ function isFullFor(live: LiveTable, { words, length }: IpPrefix): boolean {
 
 /** @returns what `writePrefix` says */
 function insertInto(live: LiveTable, prefix: IpPrefix, profile: number): number {
+  assert(live.usedCount < live.table.slotCount - 1, 'a subscriber table has a slot to spare');
   const effect = writePrefix(live.table, prefix, profile);
   if (effect === SLOT_TAKEN) live.usedCount++;
   return effect;

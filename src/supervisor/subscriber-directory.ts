@@ -72,8 +72,9 @@ export class SubscriberDirectory {
   async refresh(seed: HashSeed, policies: PolicyImage, fingerprint: string): Promise<boolean> {
     const isSameSeed = seed[0] === this.#seed[0] && seed[1] === this.#seed[1];
     if (isSameSeed && fingerprint === this.#fingerprint) return false;
-    this.#policies = policies;
-    await this.#fill(seed);
+    // Until `settle`, workers decide with the image before this one.
+    this.#policies ??= policies;
+    await this.#fill(seed, policies);
     this.#fingerprint = fingerprint;
     return true;
   }
@@ -104,15 +105,17 @@ export class SubscriberDirectory {
 
   #mustWait(change: DirectoryChange): boolean {
     const { prefix, profile } = change;
-    const isWaiting =
-      profile >= 0 && this.#policies !== null && policyRecordOf(this.#policies, profile) < 0;
+    const isWaiting = this.#policies !== null && !isKnown(this.#policies, profile);
     if (isWaiting) this.#waiting.set(formatIpPrefix(prefix), change);
     else if (this.#waiting.size > 0) this.#waiting.delete(formatIpPrefix(prefix));
     return isWaiting;
   }
 
-  /** Fills a new table and puts it in the place of the old one. */
-  async #fill(seed: HashSeed): Promise<void> {
+  /**
+   * Fills a new table and puts it in the place of the old one.
+   * @param policies the image that it will be used with
+   */
+  async #fill(seed: HashSeed, policies: PolicyImage): Promise<void> {
     let isShared = false;
     const writer: SubscriberWriter = new SubscriberWriter(seed, {
       expectedEntries: await this.#source.count(),
@@ -120,15 +123,18 @@ export class SubscriberDirectory {
         const retire = (): void => {
           writer.retire(generation);
         };
-        if (isShared) this.#onBuffer(buffer, retire);
-        else retire();
+        if (!isShared) retire();
+        // A writer that was replaced only keeps what workers still read; its buffers go nowhere.
+        else if (this.#writer === writer) this.#onBuffer(buffer, retire);
       },
     });
     this.#arrived = [];
     this.#waiting.clear();
     try {
-      for await (const page of this.#source.pages()) this.#insertPage(writer, page);
-      for (const one of this.#arrived) if (!this.#mustWait(one)) applyChange(writer, one);
+      for await (const page of this.#source.pages()) insertPage(writer, page, policies);
+      for (const one of this.#arrived) {
+        if (isKnown(policies, one.profile)) applyChange(writer, one);
+      }
     } finally {
       this.#arrived = null;
     }
@@ -138,18 +144,22 @@ export class SubscriberDirectory {
     this.#writer = writer;
     this.#seed = seed;
   }
+}
 
-  /** An entry of a profile that the image does not know yet is left out: its revision is published next. */
-  #insertPage(writer: SubscriberWriter, page: AddressPage): void {
-    const policies = this.#policies;
-    for (let index = 0; index < page.count; index++) {
-      const profile = page.profiles[index] ?? 0;
-      if (policies !== null && policyRecordOf(policies, profile) < 0) continue;
-      const word = (offset: number): number => page.words[index * 4 + offset] ?? 0;
-      const words = [word(0), word(1), word(2), word(3)] as const;
-      writer.insert({ words, length: page.lengths[index] ?? 0 }, profile);
-    }
+/** An entry of a profile that the image does not know yet is left out: its revision is published next. */
+function insertPage(writer: SubscriberWriter, page: AddressPage, policies: PolicyImage): void {
+  for (let index = 0; index < page.count; index++) {
+    const profile = page.profiles[index] ?? 0;
+    if (!isKnown(policies, profile)) continue;
+    const word = (offset: number): number => page.words[index * 4 + offset] ?? 0;
+    const words = [word(0), word(1), word(2), word(3)] as const;
+    writer.insert({ words, length: page.lengths[index] ?? 0 }, profile);
   }
+}
+
+/** Deletions, whose profile is below 0, are known to every image. */
+function isKnown(policies: PolicyImage, profile: number): boolean {
+  return profile < 0 || policyRecordOf(policies, profile) >= 0;
 }
 
 function applyChange(writer: SubscriberWriter, { prefix, profile }: DirectoryChange): void {

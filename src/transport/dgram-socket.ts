@@ -24,18 +24,18 @@ export async function openDgram(
   receiveBufferBytes = UDP_BUFFER_BYTES,
 ): Promise<DgramSocket> {
   const type = address.includes(':') ? 'udp6' : 'udp4';
+  const descriptor = boundSockets?.bind('udp', address, port) ?? -1;
+  const socket = createSocket({
+    type,
+    ipv6Only: type === 'udp6',
+    recvBufferSize: receiveBufferBytes,
+    sendBufferSize: UDP_BUFFER_BYTES,
+    // Peers are addresses already: no resolver, and the answer comes at once.
+    lookup: (hostname, _options, callback) => {
+      callback(null, hostname, type === 'udp6' ? 6 : 4);
+    },
+  });
   try {
-    const descriptor = boundSockets?.bind('udp', address, port) ?? -1;
-    const socket = createSocket({
-      type,
-      ipv6Only: type === 'udp6',
-      recvBufferSize: receiveBufferBytes,
-      sendBufferSize: UDP_BUFFER_BYTES,
-      // Peers are addresses already: no resolver, and the answer comes at once.
-      lookup: (hostname, _options, callback) => {
-        callback(null, hostname, type === 'udp6' ? 6 : 4);
-      },
-    });
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
       socket.once('listening', () => {
@@ -47,6 +47,9 @@ export async function openDgram(
     });
     return { socket, descriptor };
   } catch (error) {
+    // Addresses that cannot be bound are tried again for ever: nothing may stay open.
+    socket.close();
+    if (descriptor >= 0) boundSockets?.close(descriptor);
     throw listenError('udp', address, port, error);
   }
 }

@@ -65,9 +65,9 @@ const POLLOUT = 4;
 const EAGAIN = 11;
 const ENOBUFS = 105;
 
-/** How long and how often a batch waits for a full send buffer; the worker stands still meanwhile. */
+/** How long and how often a turn of the event loop waits for a full send buffer: the worker stands still. */
 const WRITABLE_WAIT_MS = 2;
-const WRITABLE_WAITS_MAX = 2;
+const WRITABLE_WAITS_MAX = 4;
 
 /** What the ring counts. */
 export type RingCounters = Pick<
@@ -87,6 +87,7 @@ export class PacketRing {
   readonly #receiveHeaders: readonly Uint8Array[];
   readonly #sendHeaders: readonly Uint8Array[];
   readonly #pollfd = new Uint8Array(POLLFD_BYTES);
+  #waitsLeft = WRITABLE_WAITS_MAX;
 
   /**
    * @param transport index in the worker's table, written to the batch
@@ -155,6 +156,11 @@ export class PacketRing {
     return true;
   }
 
+  /** A new turn of the event loop: a full send buffer may be waited for again. */
+  beginTurn(): void {
+    this.#waitsLeft = WRITABLE_WAITS_MAX;
+  }
+
   /** Sends the responses of the first `count` slots: those whose length is above 0. */
   send(descriptor: number, count: number): void {
     const { lengths } = this.batch;
@@ -194,7 +200,6 @@ export class PacketRing {
   #transmit(descriptor: number, messages: number): void {
     const libc = this.#libc;
     const counters = this.#counters;
-    let waits = 0;
     for (let next = 0; next < messages;) {
       const headers = this.#sendHeaders[next];
       if (headers === undefined) return;
@@ -208,7 +213,8 @@ export class PacketRing {
       if (errno !== EAGAIN && errno !== ENOBUFS) {
         counters.sendErrors++;
         next++;
-      } else if (waits++ < WRITABLE_WAITS_MAX) {
+      } else if (this.#waitsLeft > 0) {
+        this.#waitsLeft--;
         this.#waitUntilWritable(descriptor);
       } else {
         counters.sendOverflows += messages - next;

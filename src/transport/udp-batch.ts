@@ -147,6 +147,7 @@ export class UdpBatchSocket implements PacketSocket {
 
   readonly #onTurn = (): void => {
     this.#batchesLeft = BATCHES_PER_TURN;
+    this.#ring.beginTurn();
   };
 
   #serve(count: number): void {

@@ -138,7 +138,9 @@ export class Listeners {
     try {
       await transport.open();
     } catch (error) {
-      this.#transports[index] = null;
+      // No query has seen the number yet, so it may be used again.
+      if (index === this.#transports.length - 1) this.#transports.pop();
+      else this.#transports[index] = null;
       throw error;
     }
   }

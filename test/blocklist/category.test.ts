@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  bitsOf,
-  createMask,
-  firstCommonBit,
-  hasBit,
-  orMask,
-  setBit,
-} from '../../src/blocklist/category.ts';
+import { bitsOf, createMask, hasBit, orMask, setBit } from '../../src/blocklist/category.ts';
 
 test('every one of the 256 bits can be set and found alone', () => {
   for (let bit = 0; bit < 256; bit++) {
@@ -14,22 +7,6 @@ test('every one of the 256 bits can be set and found alone', () => {
     setBit(mask, bit);
     expect(bitsOf(mask)).toEqual([bit]);
     expect(hasBit(mask, bit)).toBe(true);
-  }
-});
-
-test('the first common bit is the lowest that both masks have', () => {
-  const a = createMask();
-  const b = createMask();
-  expect(firstCommonBit(a, b)).toBe(-1);
-  for (const bit of [3, 255, 63, 40]) {
-    setBit(a, bit);
-    expect(firstCommonBit(a, b)).toBe(-1);
-  }
-  setBit(b, 4);
-  expect(firstCommonBit(a, b)).toBe(-1);
-  for (const bit of [255, 63, 40]) {
-    setBit(b, bit);
-    expect(firstCommonBit(a, b)).toBe(bit);
   }
 });
 

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { expect, it, onTestFinished } from 'vitest';
 import { makeFolder } from '../support/server.ts';
 import { pause, ServerProcess } from './support/server-process.ts';
@@ -56,8 +57,8 @@ it('the API answers while a large list is accepted and compiled', async () => {
     status: 200,
     body: { isInForce: true, listReports: { large: { entries: NAMES } } },
   });
-  // Reading the list takes a quarter of the time, and compiling it half: nobody waited for either.
-  expect(Math.max(...waits), waits.join(' ')).toBeLessThan(elapsedMs / 6);
+  // Reading the list takes a good third of the time, and compiling it half: nobody waited for either.
+  expect(Math.max(...waits), waits.join(' ')).toBeLessThan(elapsedMs / 4);
 }, 60_000);
 
 it.runIf(process.platform === 'linux')(
@@ -66,8 +67,9 @@ it.runIf(process.platform === 'linux')(
     const server = await aServer();
     await server.apply(await aLargeDocument(server));
     const nices = nicesOf(server.child.pid!);
-    expect([...nices.values()].filter((nice) => nice !== 0)).toEqual([19]);
-    expect(nices.get(String(server.child.pid))).toBe(0);
+    const own = getPriority();
+    expect([...nices.values()].filter((nice) => nice !== own)).toEqual([10]);
+    expect(nices.get(String(server.child.pid))).toBe(own);
   },
   60_000,
 );

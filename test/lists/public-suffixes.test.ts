@@ -42,6 +42,8 @@ test('agrees with tldts about every rule, the names around it, and names far fro
   const around = rules.flatMap((name) => [
     name,
     `x.${name}`,
+    // As long as a label can be.
+    `${'l'.repeat(63)}.${name}`,
     `a.x.${name}`,
     `${name}.x`,
     name.slice(1),

@@ -193,6 +193,18 @@ test('a new buffer costs no write more than a bounded number of slots', () => {
   expect(writes).toBeLessThan(slots * 0.8);
 });
 
+test('a table whose sessions have nearly all ended takes others while its new buffer is filled', () => {
+  const writer = new SubscriberWriter(SEED, { expectedEntries: 18_000 });
+  const host = (index: number) =>
+    ({ words: [0, 0, 0xffff, 0x0a000000 + index], length: 128 }) as const;
+  const generation = writer.generation;
+  for (let index = 0; index < 24_200; index++) writer.insert(host(index), 1);
+  for (let index = 0; index < 24_200; index++) writer.delete(host(index));
+  for (let index = 0; index < 5000; index++) writer.insert(host(100_000 + index), 2);
+  expect(writer.generation).toBeGreaterThan(generation);
+  expect(writer.entryCount).toBe(5000);
+});
+
 test('sessions that come and go over one pool of addresses need no new buffer', () => {
   let buffers = 0;
   const writer = new SubscriberWriter(SEED, { onBuffer: () => buffers++ });

@@ -178,4 +178,36 @@ describe('the subscriber directory', () => {
     expect(directory.entryCount).toBe(1000);
     expect(profileOf('198.51.103.1')).toBe(3);
   });
+
+  it('hands over no buffer of a table that was replaced, though it still follows the changes', async () => {
+    const { directory, seen } = aDirectory();
+    const policies = policiesOf(1);
+    await directory.refresh(SEED, policies, 'first');
+    directory.settle(policies);
+    const host = (index: number) => change(`10.0.${index >> 8}.${index & 255}/32`, 1);
+    // Just below 70 % of the least number of slots.
+    for (let index = 0; index < 710; index++) directory.change([host(index)]);
+    await directory.refresh(SEED, policies, 'second');
+    const { buffer } = directory;
+    seen.buffers = 0;
+    for (let index = 710; index < 800; index++) directory.change([host(index)]);
+    expect(seen.buffers).toBe(0);
+    expect(directory.buffer).toBe(buffer);
+    directory.settle(policies);
+  });
+
+  it('leaves an address where it led while the image that knows its profile is on its way', async () => {
+    const { directory, seen, profileOf } = aDirectory([['10.0.0.0/8', 1]]);
+    await directory.refresh(SEED, policiesOf(1), 'first');
+    directory.settle(policiesOf(1));
+    seen.betweenPages = () => {
+      directory.change([change('10.0.0.1/32', 2)]);
+    };
+    const workersRead = directory.buffer;
+    const asked = Uint32Array.from(parseIpAddress('10.0.0.1')!);
+    await directory.refresh(SEED, policiesOf(2), 'second');
+    expect(lookUpAddress(openSubscriberTable(workersRead, SEED), asked, 0)).toBe(1);
+    directory.settle(policiesOf(2));
+    expect(profileOf('10.0.0.1')).toBe(2);
+  });
 });

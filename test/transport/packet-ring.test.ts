@@ -188,13 +188,22 @@ describe('sending a batch', () => {
     expect(counters).toMatchObject({ sent: 4, sendOverflows: 0 });
   });
 
-  test('drops and counts the rest where the buffer stays full', () => {
+  test('drops and counts the rest where the buffer stays full, and waits no more in this turn', () => {
     const { kernel, ring, counters } = aFullRing(4);
-    kernel.sendScript.push(1, -EAGAIN, -EAGAIN, -EAGAIN);
+    kernel.sendScript.push(1, -EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN, -EAGAIN);
     ring.send(DESCRIPTOR, 4);
     expect(firstOctets(kernel)).toEqual([0]);
-    expect(kernel.polls).toBe(2);
+    expect(kernel.polls).toBe(4);
     expect(counters).toMatchObject({ sent: 1, sendOverflows: 3 });
+    kernel.sendScript.push(-EAGAIN);
+    ring.send(DESCRIPTOR, 4);
+    expect(kernel.polls).toBe(4);
+    expect(counters).toMatchObject({ sent: 1, sendOverflows: 7 });
+    ring.beginTurn();
+    kernel.sendScript.push(-EAGAIN);
+    ring.send(DESCRIPTOR, 4);
+    expect(kernel.polls).toBe(5);
+    expect(counters).toMatchObject({ sent: 5, sendOverflows: 7 });
   });
 
   test('refuses a late response longer than a slot', () => {
