@@ -26,6 +26,8 @@ import {
 const MAIN = 'dist/main.js';
 const PROBE = 'bench/load/thread-probe.mjs';
 /** How often it is asked whether a worker is back. */
+/** How long a killed worker's successor may take. */
+const SUCCESSOR_WAIT_MS = 30_000;
 const STATUS_PAUSE_MS = 20;
 const CONTROL = 'test/integration/support/thread-control.mjs';
 
@@ -163,12 +165,14 @@ export class ControlledServer {
   async killWorker(index: number): Promise<void> {
     const before = (await this.#workers())[index]?.restarts ?? 0;
     await orderThread(join(this.#folder, 'control'), `die worker-${index}`);
-    for (;;) {
+    const deadline = Date.now() + SUCCESSOR_WAIT_MS;
+    while (Date.now() < deadline) {
       const worker = (await this.#workers())[index];
       if (worker?.state === 'serving' && worker.restarts > before) return;
       if (hasEnded(this.#child)) throw new Error(`The server ended:\n${this.#log}`);
       await new Promise((done) => setTimeout(done, STATUS_PAUSE_MS));
     }
+    throw new Error(`Worker ${index} has no successor:\n${this.#log}`);
   }
 
   threadSamples(): readonly ThreadSample[] {

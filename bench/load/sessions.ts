@@ -1,7 +1,8 @@
 /**
  * Subscribers at operator scale: a million loaded in bulk, then addresses that change hands by
  * `PUT /api/v1/sessions` while queries are answered. Each plan answers the asked name with an address
- * of its own, so every answer tells whose policy it was; one wrong answer ends the bench.
+ * of its own, so an answer tells whose policy it was. After every request one that has just changed is
+ * asked; a wrong answer ends the bench.
  *
  *     node dist-bench/bench/load/sessions.js [--subscribers N] [--changes A_SECOND] [--seconds N] [--smoke]
  *

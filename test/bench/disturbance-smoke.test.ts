@@ -5,14 +5,14 @@
  * here: the machine is shared.
  */
 
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DISTURBANCES, type DisturbanceResult } from '../../bench/load/disturbance-report.ts';
 import type { OverloadResult } from '../../bench/load/overload-report.ts';
+import { runNode } from '../support/run-node.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Not where other tests compile at the same time. */
@@ -71,15 +71,3 @@ describe.skipIf(!hasCompiler)(title, () => {
     return JSON.parse(readFileSync(out, 'utf8')) as Result;
   }
 });
-
-async function runNode(
-  ...args: readonly string[]
-): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, args, { cwd: ROOT });
-  let output = '';
-  const collect = (chunk: Buffer): void => void (output += chunk.toString());
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output };
-}
