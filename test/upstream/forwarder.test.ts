@@ -188,7 +188,13 @@ describe('SERVFAIL and REFUSED', () => {
     const outcome = await ask('www.example.org');
     expect(outcome.response?.rcode).toBe('SERVFAIL');
     expect(outcome.response?.questions[0]?.name).toBe('www.example.org');
-    expect(upstreams.map(({ queries }) => queries.length)).toEqual([1, 1]);
+    const counts = upstreams.map(({ queries }) => queries.length);
+    // Now and then a copy goes to the other one, to learn how it fares.
+    expect([
+      [1, 1],
+      [1, 2],
+      [2, 1],
+    ]).toContainEqual(counts);
     expect(outcome.elapsedMs).toBeLessThan(250);
   });
 
