@@ -23,7 +23,7 @@
  *     section 3, filter         a power of two of words, 6 to 12 bits a name
  *
  *       The bit that the low lane of a name's hash chooses is set. Most suffixes that are asked for are
- *       in no list, and for nine of ten of them this bit says so, from an eighth of the memory and
+ *       in no list, and for most of them this bit says so, from a seventh of the memory or less and
  *       without the probe, which is longest for what is not there.
  *
  * `compile` writes this layout, `lookup` reads it, nobody else knows it.

@@ -1,5 +1,5 @@
 /**
- * Where an address stands in a hash table: a keyed mix of its words, four times as quick as HalfSipHash.
+ * Where an address stands in a hash table: a keyed mix of its words, cheaper than HalfSipHash.
  * It only picks the place; whoever uses it compares the whole address then. So a client that finds
  * addresses with one place makes nothing but a longer probe, and the key keeps it from finding them.
  */

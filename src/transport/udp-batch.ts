@@ -6,8 +6,7 @@
  *     'message' ─▶ slot 0 ─▶ recvmmsg: slots 1… ─▶ handler ─▶ sendmmsg ─▶ full batch? ─▶ recvmmsg …
  *
  * At most 32 batches a turn of the event loop, so that timers, TCP, upstream answers and messages from
- * main have their turn in a flood, every seven milliseconds or so; when they are spent, a message is
- * served alone. A drain also ends at a batch that is not full: nothing more waits.
+ * main have their turn in a flood; when they are spent, a message is served alone. A drain also ends at a batch that is not full: nothing more waits.
  *
  * The descriptor is the kernel's number for the socket. Once the socket is closed that number may be
  * another's, so it is forgotten before the socket is closed, and asked for before every call.
