@@ -8,7 +8,8 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { ResourceKind } from '../store/document.ts';
-import type { ApplyResult, Expectation, WriteContext } from '../store/store.ts';
+import type { Expectation } from '../store/expectation.ts';
+import type { ApplyResult, WriteContext } from '../store/store.ts';
 import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
 
 export const WaitSchema = Type.Object(

@@ -30,8 +30,10 @@ import {
 import { type FolderLock, lockDataFolder, prepareDataFolder } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
 import type { PolicyDocument, ResourceKind } from './document.ts';
+import { checkExpectation, type Expectation } from './expectation.ts';
 import { findAnswer, type IdempotencyKey, saveAnswer } from './idempotency.ts';
 import { ListContents } from './list-contents.ts';
+import { ListLooks, LookMissing } from './list-looks.ts';
 import type { ContentInspector, ListReport } from './list-report.ts';
 import { readMeta, readRevision, writeMeta } from './meta.ts';
 import { migrate } from './migrations.ts';
@@ -44,7 +46,6 @@ import {
   readPlans,
   readSubscriberPage,
   readSubscribers,
-  type Stored,
   type StoredCategory,
   type StoredList,
   type StoredPlan,
@@ -78,6 +79,8 @@ import { writeChanges } from './write-changes.ts';
 
 /** What a result shows one by one; counts are always complete. */
 const CHANGES_SHOWN_MAX = 1_000;
+/** Each takes another write that removes or changes a list of the document meanwhile. */
+const ATTEMPTS_MAX = 3;
 
 export interface StoreOptions {
   readonly clock?: Clock;
@@ -85,14 +88,6 @@ export interface StoreOptions {
   readonly adminTokenFile?: string;
   /** No API will be served: tokens are left to the next start of the server. */
   readonly isOffline?: boolean;
-}
-
-/** What must still be true of a resource for the write to go ahead (If-Match). */
-export interface Expectation {
-  readonly kind: ResourceKind;
-  readonly id: string;
-  /** The revision of its last change; `absent`, `present`. */
-  readonly state: number | 'absent' | 'present';
 }
 
 export interface WriteContext {
@@ -127,17 +122,10 @@ export interface RuleChange {
   readonly isAdding: boolean;
 }
 
-/** What is said about a content: the report, or why it is refused. */
-type Look = ListReport | AppError;
-
-/** Codes of an inspector that speak of the content and not of the inspection. */
-const CONTENT_FAULTS = ['LIST_REFUSED', 'CONTENT_DAMAGED'];
-
 interface PreparedDocument {
   readonly document: ReadDocument;
   readonly faults: readonly string[];
-  /** Of the contents that are new to their lists, by content and format. */
-  readonly looks: ReadonlyMap<string, Look>;
+  readonly looks: ListLooks;
 }
 
 export class Store {
@@ -205,15 +193,14 @@ export class Store {
   /**
    * Brings the store to what a document says.
    * @param document anything; all faults are found before anything is written
-   * @throws AppError `DOCUMENT_INVALID` with every fault, `PRECONDITION_FAILED`
+   * @throws AppError `DOCUMENT_INVALID` with every fault, `PRECONDITION_FAILED`, `LISTS_CHANGED`
    */
   async applyDocument(
     document: unknown,
     context: WriteContext,
     options: Partial<ApplyOptions> = {},
   ): Promise<ApplyResult> {
-    const prepared = await this.#prepareDocument(document);
-    return this.#write(context, (tx) =>
+    return this.#writeDocument(document, context, (tx, prepared) =>
       this.#apply(tx, prepared, context, { isDryRun: false, isPruning: false, ...options }, false),
     );
   }
@@ -224,9 +211,8 @@ export class Store {
    */
   async seed(makeDocument: () => PolicyDocument): Promise<void> {
     if ((await readMeta(this.db, 'seeded')) !== null) return;
-    const prepared = await this.#prepareDocument(makeDocument());
     const context = { actor: FIRST_START_ACTOR };
-    await this.#write(context, async (tx) => {
+    await this.#writeDocument(makeDocument(), context, async (tx, prepared) => {
       const options = { isDryRun: false, isPruning: false };
       const result = await this.#apply(tx, prepared, context, options, true);
       await writeMeta(tx, 'seeded', this.#now());
@@ -261,7 +247,7 @@ export class Store {
       const document = { ...stored.record, [change.action]: names };
       const section = change.owner === 'plan' ? 'plans' : 'subscribers';
       const options = { isDryRun: false, isPruning: false };
-      const prepared = await this.#prepareDocument({ [section]: [document] });
+      const prepared = await this.#readDocument({ [section]: [document] });
       return this.#apply(tx, prepared, context, options, false);
     });
   }
@@ -439,7 +425,10 @@ export class Store {
     isSeeding: boolean,
   ): Promise<ApplyResult> {
     const faults = [...formFaults];
-    const reports = await this.#reportLists(tx, document, looks, faults);
+    const reports =
+      document.lists === null
+        ? new Map<string, ListReport>()
+        : looks.report(document.lists, await readLists(tx), faults);
     const planned = await planChanges(tx, document, this.contents, options.isPruning, faults);
     throwFaults(faults);
     if (options.isDryRun) return this.#result(planned, reports, true);
@@ -476,53 +465,32 @@ export class Store {
     };
   }
 
-  /**
-   * All of a document that needs no transaction, done before its turn comes: reading a large list
-   * takes a second, in which other writes and all reads go on.
-   */
-  async #prepareDocument(value: unknown): Promise<PreparedDocument> {
+  /** Writes what a document says, once all its lists are looked at. */
+  async #writeDocument(
+    value: unknown,
+    context: WriteContext,
+    work: (tx: Db, prepared: PreparedDocument) => Promise<ApplyResult>,
+  ): Promise<ApplyResult> {
+    const prepared = await this.#readDocument(value);
+    const { document, looks } = prepared;
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      if (document.lists !== null) await looks.prepare(document.lists, await this.lists());
+      try {
+        return await this.#write(context, (tx) => work(tx, prepared));
+      } catch (error) {
+        if (!(error instanceof LookMissing)) throw error;
+      }
+    }
+    throw new AppError(
+      'LISTS_CHANGED',
+      `Writing lists: other writes changed them ${ATTEMPTS_MAX} times meanwhile; send it again`,
+    );
+  }
+
+  async #readDocument(value: unknown): Promise<PreparedDocument> {
     const faults: string[] = [];
     const document = await readDocument(value, faults);
-    const looks = new Map<string, Look>();
-    if (document.lists === null) return { document, faults, looks };
-    const stored = await this.lists();
-    for (const { record } of document.lists) {
-      const isKnown = knownReport(stored, record) !== null || looks.has(contentKeyOf(record));
-      if (isKnown || !this.contents.has(record.contentSha256)) continue;
-      looks.set(contentKeyOf(record), await this.#lookAt(record));
-    }
-    return { document, faults, looks };
-  }
-
-  /** Reports of all lists that the document changes; a refused content is a fault. */
-  async #reportLists(
-    tx: Db,
-    document: ReadDocument,
-    looks: ReadonlyMap<string, Look>,
-    faults: string[],
-  ): Promise<Map<string, ListReport>> {
-    const stored = await readLists(tx);
-    const reports = new Map<string, ListReport>();
-    for (const { record, path } of document.lists ?? []) {
-      if (!this.contents.has(record.contentSha256)) continue;
-      // Looked at now where the row was as the document has it, until a write came between.
-      const look =
-        knownReport(stored, record) ??
-        looks.get(contentKeyOf(record)) ??
-        (await this.#lookAt(record));
-      if (look instanceof AppError) faults.push(`${path}: ${look.message}`);
-      else reports.set(record.id, look);
-    }
-    return reports;
-  }
-
-  async #lookAt({ contentSha256, format }: RecordOf['list']): Promise<Look> {
-    try {
-      return await this.#inspector.inspect(this.contents.locate(contentSha256), format ?? null);
-    } catch (error) {
-      if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
-      throw error;
-    }
+    return { document, faults, looks: new ListLooks(this.contents, this.#inspector) };
   }
 
   async #write(
@@ -608,50 +576,9 @@ export class Store {
   }
 }
 
-/** The report of a list that has this content already, or null. */
-function knownReport(
-  stored: ReadonlyMap<string, StoredList>,
-  record: RecordOf['list'],
-): ListReport | null {
-  const before = stored.get(record.id);
-  const isSame =
-    before?.record.contentSha256 === record.contentSha256 && before.record.format === record.format;
-  return isSame ? before.report : null;
-}
-
-function contentKeyOf({ contentSha256, format }: RecordOf['list']): string {
-  return `${contentSha256} ${format ?? ''}`;
-}
-
 function toAuditEntry(change: Change): AuditEntry {
   const { action, kind, id, before, after } = change;
   return { action, kind, resource: id, before, after };
-}
-
-async function checkExpectation(tx: Db, expectation: Expectation): Promise<void> {
-  const { kind, id, state } = expectation;
-  const stored = await findStored(tx, kind, id);
-  const isMet =
-    state === 'absent'
-      ? stored === undefined
-      : stored !== undefined && (state === 'present' || state === stored.revision);
-  if (isMet) return;
-  const actual = stored === undefined ? 'does not exist' : `is at revision ${stored.revision}`;
-  throw new AppError(
-    'PRECONDITION_FAILED',
-    `Writing ${kind} "${id}": it ${actual}, expected was ${typeof state === 'number' ? `revision ${state}` : state}; read it again`,
-  );
-}
-
-async function findStored(
-  tx: Db,
-  kind: ResourceKind,
-  id: string,
-): Promise<Stored<unknown> | undefined> {
-  if (kind === 'category') return (await readCategories(tx)).get(id);
-  if (kind === 'list') return (await readLists(tx)).get(id);
-  if (kind === 'plan') return (await readPlans(tx)).get(id);
-  return (await readSubscribers(tx, [id])).get(id);
 }
 
 function unknownResource(kind: string, id: string): AppError {

@@ -18,6 +18,14 @@ function aListDocument(contentSha256: string) {
   };
 }
 
+/** Lists with a content each. */
+function listsWith(store: Store, ...ids: readonly string[]) {
+  return ids.map((id) => ({
+    ...{ id, category: 'adult' },
+    contentSha256: aContent(store, `${id}.example.org\n`),
+  }));
+}
+
 /** An inspector whose look ends when the test says so. */
 function aSlowInspector() {
   const slow = { looks: 0, end: (): void => undefined };
@@ -45,20 +53,52 @@ test('while a list is looked at, others read and write', async () => {
   expect((await store.lists()).get('a')?.report.entries).toBe(2);
 });
 
-test('a list that was removed is looked at again', async () => {
+test('a list that is removed meanwhile is looked at while others read and write', async () => {
   const { slow, inspector } = aSlowInspector();
   const store = await aStoreWith(inspector);
-  const document = aListDocument(aContent(store));
-  const first = store.applyDocument(document, ACTOR);
+  const [a, b] = listsWith(store, 'a', 'b');
+  const first = store.applyDocument({ categories: [{ id: 'adult' }], lists: [a] }, ACTOR);
   await expect.poll(() => slow.looks).toBe(1);
   slow.end();
   await first;
-  const removed = store.remove('list', 'a', ACTOR);
-  const second = store.applyDocument(document, ACTOR);
-  await removed;
+  const second = store.applyDocument({ lists: [a, b] }, ACTOR);
   await expect.poll(() => slow.looks).toBe(2);
+  await store.remove('list', 'a', ACTOR);
   slow.end();
-  expect(await second).toMatchObject({ listReports: { a: { entries: 2 } } });
+  await expect.poll(() => slow.looks).toBe(3);
+  const others = Promise.all([
+    store.lists(),
+    store.applyDocument({ plans: [{ id: 'kids' }] }, ACTOR),
+  ]);
+  // Without it, those who wait for the look would wait for ever.
+  const patience = new Promise((resolve) => setTimeout(resolve, 5000, 'waited for the look'));
+  expect(await Promise.race([others, patience])).toEqual([new Map(), expect.anything()]);
+  slow.end();
+  expect(await second).toMatchObject({ listReports: { a: { entries: 1 }, b: { entries: 1 } } });
+});
+
+test('a write whose lists are removed again and again gives up with a reason', async () => {
+  const { slow, inspector } = aSlowInspector();
+  const store = await aStoreWith(inspector);
+  const lists = listsWith(store, 'a', 'b', 'c', 'd');
+  const first = store.applyDocument(
+    { categories: [{ id: 'adult' }], lists: lists.slice(0, 3) },
+    ACTOR,
+  );
+  for (const looks of [1, 2, 3]) {
+    await expect.poll(() => slow.looks).toBe(looks);
+    slow.end();
+  }
+  await first;
+  const second = store.applyDocument({ lists }, ACTOR);
+  const refusal = expect(second).rejects.toMatchObject({ code: 'LISTS_CHANGED' });
+  for (const [index, id] of ['a', 'b', 'c'].entries()) {
+    await expect.poll(() => slow.looks).toBe(4 + index);
+    await store.remove('list', id, ACTOR);
+    slow.end();
+  }
+  await refusal;
+  expect(await store.lists()).toEqual(new Map());
 });
 
 test('a content that two lists have is looked at once, a refused one is a fault of each', async () => {
