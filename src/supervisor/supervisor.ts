@@ -31,6 +31,7 @@ import type {
   Status,
 } from './control-plane-contract.ts';
 import { Explainer } from './explainer.ts';
+import { installTable } from './install-table.ts';
 import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { collectSamples } from './metric-samples.ts';
@@ -93,7 +94,11 @@ export class Supervisor implements ControlPlane {
     this.#directory = new SubscriberDirectory(
       createAddressSource(store),
       seed,
-      (buffer, retire) => void this.#installTable(buffer, retire),
+      (buffer, retire) => {
+        const { images } = this.#publisher.inForce;
+        if (images === null) return;
+        void installTable(this.#pool, images.revision, buffer, retire, log);
+      },
     );
     this.#pool = new WorkerPool({
       entry: WORKER_ENTRY,
@@ -298,26 +303,6 @@ export class Supervisor implements ControlPlane {
     if (images === null) return null;
     const { revision, blocklist, policy } = images;
     return { revision, blocklist, policy, subscribers: this.#directory.buffer };
-  }
-
-  /** A subscriber table that outgrew its buffer: the new one goes to all workers. */
-  async #installTable(subscribers: SharedArrayBuffer, retire: () => void): Promise<void> {
-    const { images } = this.#publisher.inForce;
-    if (images === null) return;
-    const { revision } = images;
-    try {
-      await this.#pool.install({
-        revision,
-        blocklist: null,
-        policy: null,
-        subscribers,
-        seed: null,
-      });
-      retire();
-    } catch (error) {
-      // Writes go on to both tables, so nobody works on an old state; the next growth tries again.
-      this.#options.log.error({}, `installing a subscriber table: ${messageOf(error)}`);
-    }
   }
 }
 
