@@ -25,7 +25,7 @@ import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
 import { openList } from './open-list.ts';
 
 /** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
-const PARSERS_VERSION = 1;
+const PARSERS_VERSION = 2;
 
 export const IMAGES_FOLDER = 'images';
 

@@ -7,7 +7,7 @@ import type { FaultReason, ListContent, ListSink } from './list-format.ts';
 import { FAULT_TEXT_MAX } from './list-format.ts';
 import { advance, openWindow } from './list-window.ts';
 
-/** Longer lines are no list lines and are refused unread. */
+/** White space included. Longer lines are no list lines and are refused unread, once each. */
 export const LINE_OCTETS_MAX = 4096;
 
 const LF = 0x0a;
@@ -47,10 +47,14 @@ export function forEachLine(
     while (at < windowEnd) {
       const end = findLineEnd(octets, at, windowEnd);
       line.number++;
-      line.start = skipSpace(octets, at, end);
-      line.end = trimSpace(octets, line.start, end);
-      if (line.end - line.start > LINE_OCTETS_MAX) reject(line, sink, 'line-too-long');
-      else if (line.end > line.start) parseLine(line, sink);
+      // Before white space is trimmed: of a cut line, the window shows no end.
+      if (end - at > LINE_OCTETS_MAX) {
+        reject(line, sink, 'line-too-long', at, end);
+      } else {
+        line.start = skipSpace(octets, at, end);
+        line.end = trimSpace(octets, line.start, end);
+        if (line.end > line.start) parseLine(line, sink);
+      }
       at = end + (octets[end] === CR && octets[end + 1] === LF ? 2 : 1);
     }
     letGo();

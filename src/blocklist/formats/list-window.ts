@@ -6,7 +6,8 @@
  *              0               start          end             filled
  *
  * `advance` moves the begun line to the front and fills up behind it. A line that is longer than the
- * window is shown as far as it fits, once; the rest of it is passed over.
+ * window is shown as far as it fits, once; the rest of it is passed over. The window is so much longer
+ * than a line may be that the reader refuses such a line by the part that it sees.
  */
 
 import type { ListContent } from './list-format.ts';

@@ -88,6 +88,35 @@ test.each(['\n', '\r\n', '\r'])(
   },
 );
 
+const SPACES = ' '.repeat(WINDOW_OCTETS);
+
+test.each(LIST_FORMAT_NAMES)('%s refuses a line longer than the window whole', (format) => {
+  const good = {
+    ...{ domains: 'good.example', hosts: '0.0.0.0 good.example', wildcard: '*.good.example' },
+    ...{
+      adblock: '||good.example^',
+      dnsmasq: 'address=/good.example/#',
+      rpz: 'good.example CNAME .',
+    },
+  }[format];
+  const longLines = [
+    `${SPACES}${good}`,
+    `${good}${SPACES}`,
+    `${good}${SPACES}other.example`,
+    `${' '.repeat(5000)}${good}`,
+    SPACES + SPACES,
+  ];
+  for (const long of longLines) {
+    const list = octetsOf(`${good}\n${long}\n${good}\n`);
+    for (const content of [list, aSource(list)]) {
+      const found = finds(format, content);
+      const places = found.map((find) => find.split(' ').slice(0, 2).join(' '));
+      const [entry = ''] = places;
+      expect(places).toEqual([entry, '2 line-too-long', entry.replace('1', '3'), '3 lines']);
+    }
+  }
+});
+
 test('a file that became shorter ends where it ends', () => {
   const list = octetsOf('a.example\nb.example\n');
   const source = { ...aSource(list), length: 1000 };
