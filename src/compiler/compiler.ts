@@ -1,6 +1,11 @@
 /**
  * The compile thread as the main thread sees it: jobs go in, results come back. The thread is
  * started for the first job and ended after a quiet while, which gives all its memory back.
+ *
+ *     asked ─▶ waiting: first come, first served ─▶ running: at most one ─▶ done, or failed
+ *
+ * The thread has one job at a time, so whatever happens to it happens to that job alone: where it
+ * dies or is stuck, the job fails and the next one gets a new thread.
  */
 
 import { Worker } from 'node:worker_threads';
@@ -18,7 +23,10 @@ import type {
 } from './messages.ts';
 
 const IDLE_MS = 10_000;
-/** Twenty million names take less than a minute; a thread that needs longer is stuck. */
+/**
+ * From the moment when a job has the thread. Twenty million names take less than a minute; a thread
+ * that needs longer is stuck.
+ */
 const JOB_DEADLINE_MS = 600_000;
 
 const BUILT_ENTRY = new URL('compile-thread.js', import.meta.url);
@@ -30,14 +38,16 @@ export interface CompilerOptions {
 }
 
 interface Job {
+  readonly request: CompilerRequest;
   readonly resolve: (done: CompilerDone) => void;
   readonly reject: (error: AppError) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 export class Compiler implements ContentInspector {
   readonly #options: CompilerOptions;
-  readonly #jobs = new Map<number, Job>();
+  #waiting: Job[] = [];
+  #running: Job | null = null;
+  #deadline: NodeJS.Timeout | null = null;
   #thread: Worker | null = null;
   #jobNumber = 0;
   #idleTimer: NodeJS.Timeout | null = null;
@@ -98,7 +108,10 @@ export class Compiler implements ContentInspector {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#failAll(stopping());
+    const given = this.#waiting;
+    this.#waiting = [];
+    this.#takeRunning()?.reject(stopping());
+    for (const { reject } of given) reject(stopping());
     await this.#endThread();
   }
 
@@ -111,23 +124,36 @@ export class Compiler implements ContentInspector {
 
   #run(request: CompilerRequest): Promise<CompilerDone> {
     if (this.#isClosed) return Promise.reject(stopping());
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-    const thread = (this.#thread ??= this.#startThread());
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#failAll(failed(`it took longer than ${JOB_DEADLINE_MS} ms`));
-        void this.#endThread();
-      }, JOB_DEADLINE_MS);
-      this.#jobs.set(request.job, { resolve, reject, timer });
-      thread.postMessage(request);
+      this.#waiting.push({ request, resolve, reject });
+      this.#startNext();
     });
+  }
+
+  #startNext(): void {
+    if (this.#running !== null) return;
+    const job = this.#waiting.shift();
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    if (job === undefined) {
+      this.#idleTimer = setTimeout(() => void this.#endThread(), IDLE_MS);
+      this.#idleTimer.unref();
+      return;
+    }
+    this.#running = job;
+    this.#deadline = setTimeout(() => {
+      void this.#endThread();
+      this.#failRunning(`it took longer than ${JOB_DEADLINE_MS} ms`);
+    }, JOB_DEADLINE_MS);
+    this.#thread ??= this.#startThread();
+    this.#thread.postMessage(job.request);
   }
 
   #startThread(): Worker {
     const thread = new Worker(this.#options.entry ?? BUILT_ENTRY, { name: 'compiler' });
     let cause = 'the compile thread ended';
     thread.on('message', (response: CompilerResponse) => {
-      this.#receive(response);
+      // A thread that was given up may have had its answer under way.
+      if (this.#thread === thread) this.#receive(response);
     });
     thread.on('error', (error: Error) => {
       cause = error.message;
@@ -135,34 +161,35 @@ export class Compiler implements ContentInspector {
     thread.on('exit', () => {
       if (this.#thread !== thread) return;
       this.#thread = null;
-      this.#failAll(failed(cause));
+      this.#failRunning(cause);
     });
     return thread;
   }
 
   #receive(response: CompilerResponse): void {
-    const job = this.#endJob(response.job);
-    if (job === null) return;
+    const job = this.#takeRunning();
+    assert(job?.request.job === response.job, 'the thread answers the one job that it has');
     if (response.kind === 'failed') {
       const { code, message, faults } = response;
       job.reject(new AppError(code, message, { faults }));
     } else {
       job.resolve(response);
     }
-    if (this.#jobs.size > 0) return;
-    this.#idleTimer = setTimeout(() => void this.#endThread(), IDLE_MS);
-    this.#idleTimer.unref();
+    this.#startNext();
   }
 
-  #failAll(error: AppError): void {
-    for (const number of [...this.#jobs.keys()]) this.#endJob(number)?.reject(error);
+  /** Those that wait go on, with a new thread. */
+  #failRunning(cause: string): void {
+    const job = this.#takeRunning();
+    if (job === null) return;
+    job.reject(failed(cause));
+    this.#startNext();
   }
 
-  #endJob(number: number): Job | null {
-    const job = this.#jobs.get(number);
-    if (job === undefined) return null;
-    clearTimeout(job.timer);
-    this.#jobs.delete(number);
+  #takeRunning(): Job | null {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    const job = this.#running;
+    this.#running = null;
     return job;
   }
 }

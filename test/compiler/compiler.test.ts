@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { Compiler } from '../../src/compiler/compiler.ts';
 
 test('searches for evidence follow one another, since each holds a whole list in memory', async () => {
@@ -8,4 +8,67 @@ test('searches for evidence follow one another, since each holds a whole list in
   const asked = [1, 2, 3].map(() => compiler.findEvidence(Uint8Array.of(0), ['adult']));
   const found = (await Promise.all(asked)).flat();
   expect(found.map(({ line }) => line)).toEqual([1, 1, 1]);
+});
+
+/** More than half of the deadline of a job. */
+const LONG_MS = 400_000;
+const DEADLINE_MS = 600_000;
+const DONE = 1;
+const DEATH = 2;
+
+/** Jobs that wait at a gate each, and a clock that only the test moves. */
+function gatedJobs(count: number) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const entry = new URL('../fixtures/gated-compiler.mjs', import.meta.url);
+  const compiler = new Compiler({ entry, dataDir: '/nowhere' });
+  onTestFinished(async () => {
+    vi.useRealTimers();
+    await compiler.close();
+  });
+  const gates = Array.from({ length: count }, () => new Int32Array(new SharedArrayBuffer(4)));
+  const jobs = gates.map((gate) => compiler.inspect(new Uint8Array(gate.buffer), 'domains'));
+  const open = (index: number, how: number): void => {
+    const gate = gates[index]!;
+    Atomics.store(gate, 0, how);
+    Atomics.notify(gate, 0);
+  };
+  return { compiler, jobs, open };
+}
+
+describe('the deadline of a job', () => {
+  it('begins when the job has the thread, however long it waited for others', async () => {
+    const { jobs, open } = gatedJobs(3);
+    for (const [index, job] of jobs.entries()) {
+      vi.advanceTimersByTime(LONG_MS);
+      open(index, DONE);
+      expect(await job).toEqual({ entries: index + 1 });
+    }
+  });
+
+  it('ends the job that is stuck, and those behind it go on in a new thread', async () => {
+    const { jobs, open } = gatedJobs(3);
+    vi.advanceTimersByTime(DEADLINE_MS);
+    const message = expect.stringContaining('longer than') as string;
+    await expect(jobs[0]).rejects.toMatchObject({ code: 'COMPILE_FAILED', message });
+    for (const index of [1, 2]) {
+      vi.advanceTimersByTime(LONG_MS);
+      open(index, DONE);
+      expect(await jobs[index]).toEqual({ entries: index + 1 });
+    }
+  });
+});
+
+test('the death of the thread is the fault of the job that it had', async () => {
+  const { jobs, open } = gatedJobs(2);
+  open(0, DEATH);
+  open(1, DONE);
+  await expect(jobs[0]).rejects.toMatchObject({ code: 'COMPILE_FAILED' });
+  expect(await jobs[1]).toEqual({ entries: 2 });
+});
+
+test('the end of the server ends the jobs that run and those that wait', async () => {
+  const { compiler, jobs } = gatedJobs(2);
+  const refusals = jobs.map((job) => expect(job).rejects.toMatchObject({ code: 'STOPPING' }));
+  await compiler.close();
+  await Promise.all(refusals);
 });
