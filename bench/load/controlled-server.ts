@@ -7,12 +7,10 @@
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { orderThread } from '../../test/integration/support/thread-orders.ts';
-import { freePort } from '../../test/support/server.ts';
-import { CACHE_MEBIBYTES } from './cache-size.ts';
 import {
   hasEnded,
   isPinned,
@@ -22,12 +20,13 @@ import {
   start,
   stop,
 } from './processes.ts';
+import { planServe, type ServePlan } from './servers.ts';
+import { CACHE_MEBIBYTES } from './workload.ts';
 
-const MAIN = 'dist/main.js';
 const PROBE = 'bench/load/thread-probe.mjs';
-/** How often it is asked whether a worker is back. */
 /** How long a killed worker's successor may take. */
 const SUCCESSOR_WAIT_MS = 30_000;
+/** How often it is asked whether a worker is back. */
 const STATUS_PAUSE_MS = 20;
 const CONTROL = 'test/integration/support/thread-control.mjs';
 
@@ -67,23 +66,21 @@ export class ControlledServer {
   #log = '';
   #token = '';
 
-  private constructor(child: ChildProcess, folder: string, port: number, adminPort: number) {
+  private constructor(child: ChildProcess, folder: string, { port, admin }: ServePlan) {
     this.port = port;
     this.#child = child;
     this.#folder = folder;
-    this.#api = `http://127.0.0.1:${adminPort}`;
+    this.#api = `http://${admin}`;
     child.stdout?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
   }
 
   /** Resolves when it serves, with the seeds of a first start. */
   static async start(options: ControlledOptions): Promise<ControlledServer> {
     const { folder, upstreamPort, workers, cores } = options;
-    const dataDir = join(folder, 'data');
-    mkdirSync(dataDir);
-    const configPath = join(folder, 'config.yaml');
-    writeFileSync(configPath, `cache: { bytesMax: ${CACHE_MEBIBYTES * 2 ** 20 * workers} }\n`);
-    const port = await freePort();
-    const adminPort = await freePort();
+    const plan = await planServe(folder, upstreamPort, {
+      workers,
+      cacheMebibytes: CACHE_MEBIBYTES * workers,
+    });
     const preload = (path: string, query: string): string[] => [
       '--import',
       `${pathToFileURL(resolve(path)).href}?${query}`,
@@ -92,13 +89,11 @@ export class ControlledServer {
       process.execPath,
       ...preload(PROBE, `file=${join(folder, 'probe')}`),
       ...preload(CONTROL, `socket=${join(folder, 'control')}`),
-      ...[MAIN, 'serve', '--data-dir', dataDir, '--admin', `127.0.0.1:${adminPort}`],
-      ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
-      ...['--workers', String(workers), '--config', configPath],
+      ...plan.args,
     ]);
-    const server = new ControlledServer(child, folder, port, adminPort);
+    const server = new ControlledServer(child, folder, plan);
     await server.#logged('"msg":"serving"');
-    server.#token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim();
+    server.#token = readFileSync(join(plan.dataDir, 'admin.token'), 'utf8').trim();
     if (cores === 'both') unpin(server.pid);
     return server;
   }

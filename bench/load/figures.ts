@@ -1,8 +1,10 @@
-/** The figures to reach, each with what was measured: reached or not, and why not. */
+/**
+ * The figures to reach, each with what was measured: reached or not. Some are of a server left alone,
+ * some of one while something goes on: a new list, or more queries than can be answered.
+ */
 
+import type { Cores } from './controlled-server.ts';
 import type { DisturbanceResult } from './disturbance-report.ts';
-import { atLeast, atMost, type Figure } from './figure.ts';
-import { disturbanceFigures, overloadFigures } from './load-figures.ts';
 import { number, table } from './markdown.ts';
 import type { OverloadResult } from './overload-report.ts';
 import { OURS, PEER_NAMES } from './lineup.ts';
@@ -22,6 +24,26 @@ const NAMES_A_SECOND_MIN = 1_000_000;
 const RESTART_SECONDS_MAX = 1;
 const MILLION = 1_000_000;
 const FIVE_MILLION = 5_000_000;
+const SWAP_RATIO_MAX = 2;
+/** Back to its level, but for what a heap keeps in reserve. */
+const MEMORY_RATIO_MAX = 1.1;
+const GOODPUT_SHARE_MIN = 0.9;
+const LAG_MS_MAX = 50;
+const OVERLOAD_FACTOR = 2;
+
+const WHERE: Readonly<Record<Cores, string>> = {
+  one: 'all threads on one core',
+  both: 'two cores',
+};
+
+/** One figure to reach, and what was measured. */
+interface Figure {
+  readonly what: string;
+  readonly target: string;
+  readonly measured: string;
+  /** Null = not measured. */
+  readonly isReached: boolean | null;
+}
 
 export function figuresTable(
   results: Results,
@@ -121,6 +143,53 @@ function ownFigures({ comparison, isAllocationFree }: Results): Figure[] {
       isReached: isAllocationFree,
     },
   ];
+}
+
+function disturbanceFigures(result: DisturbanceResult | null): Figure[] {
+  const rows = result?.rows.filter(({ disturbance }) => disturbance === 'list') ?? [];
+  return rows.flatMap(({ cores, lost, before, swap, after }) => {
+    const what = `list update at half of the peak, ${WHERE[cores]}`;
+    return [
+      atMost(`${what}: queries lost`, lost, 0, 0),
+      atMost(
+        `${what}: p99 in the swap by p99 before`,
+        swap.p99us / before.p99us,
+        SWAP_RATIO_MAX,
+        2,
+      ),
+      atMost(
+        `${what}: memory after by memory before`,
+        after.mebibytesMax / before.mebibytesMax,
+        MEMORY_RATIO_MAX,
+        2,
+      ),
+    ];
+  });
+}
+
+function overloadFigures(result: OverloadResult | null): Figure[] {
+  return (result?.settings ?? []).flatMap(({ cores, peak, rows }) => {
+    const row = rows.find(({ factor }) => factor === OVERLOAD_FACTOR);
+    if (row === undefined) return [];
+    const offered = (row.offered / peak).toFixed(1);
+    const what = `${offered} × the peak offered, ${WHERE[cores]}`;
+    const best = Math.max(peak, ...rows.map(({ served }) => served));
+    return [
+      atLeast(`${what}: answers by those at the peak`, row.served / best, GOODPUT_SHARE_MIN, 2),
+      atMost(`${what}: ms that timers are late`, row.workerLagMsMax, LAG_MS_MAX, 0),
+      atMost(`${what}: ms of a control message`, row.pong.maxMs, LAG_MS_MAX, 0),
+    ];
+  });
+}
+
+function atMost(what: string, value: number, limit: number, digits: number): Figure {
+  const isReached = Number.isNaN(value) ? null : value <= limit;
+  return { what, target: `≤ ${number(limit, 0, 2)}`, measured: number(value, digits), isReached };
+}
+
+function atLeast(what: string, value: number, limit: number, digits: number): Figure {
+  const isReached = Number.isNaN(value) ? null : value >= limit;
+  return { what, target: `≥ ${number(limit, 0, 2)}`, measured: number(value, digits), isReached };
 }
 
 function pointAt(points: readonly GrowthPoint[], size: number): GrowthPoint | undefined {

@@ -6,10 +6,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../src/lib/errors.ts';
 import { freePort } from '../../test/support/server.ts';
-import { CACHE_MEBIBYTES } from './cache-size.ts';
 import { collectOutput, hasEnded, SERVER_CORE, start, stop } from './processes.ts';
 import { awaitAnswer } from './query.ts';
-import type { Workload } from './workload.ts';
+import { CACHE_MEBIBYTES, type Workload } from './workload.ts';
 
 const MAIN = 'dist/main.js';
 const RCODE_NOERROR = 0;
@@ -98,22 +97,10 @@ async function serve(
   rcode: number,
 ): Promise<StairgateServer> {
   const { name = 'stairgate', config = '', workers = 1, cores = SERVER_CORE } = options;
-  const dataDir = join(folder, 'data');
-  mkdirSync(dataDir, { recursive: true });
-  const configPath = join(folder, 'config.yaml');
-  writeFileSync(configPath, `cache: { bytesMax: ${CACHE_MEBIBYTES * 2 ** 20} }\n${config}`);
-  const port = await freePort();
-  const admin = `127.0.0.1:${await freePort()}`;
+  const plan = { config, workers, cacheMebibytes: CACHE_MEBIBYTES };
+  const { port, admin, dataDir, args } = await planServe(folder, upstreamPort, plan);
   const startedMs = performance.now();
-  const child = start(
-    cores,
-    [
-      ...[process.execPath, MAIN, 'serve', '--config', configPath, '--workers', String(workers)],
-      ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
-      ...['--data-dir', dataDir, '--admin', admin],
-    ],
-    'pipe',
-  );
+  const child = start(cores, [process.execPath, ...args], 'pipe');
   const log = collectOutput(child);
   try {
     await awaitAnswer(port, nameOf, rcode, isOverFor(child));
@@ -122,6 +109,41 @@ async function serve(
     throw new Error(`did not start: ${messageOf(error)}; ${log()}`, { cause: error });
   }
   return { ...running(name, versionIn('.'), child, port, startedMs), admin, dataDir, log };
+}
+
+export interface ServePlan {
+  readonly port: number;
+  /** Address and port of the API. */
+  readonly admin: string;
+  readonly dataDir: string;
+  /** Of Node. */
+  readonly args: readonly string[];
+}
+
+/** Makes a folder ready to serve from, on ports that are free. */
+export async function planServe(
+  folder: string,
+  upstreamPort: number,
+  options: {
+    readonly workers: number;
+    readonly cacheMebibytes: number;
+    /** More lines of the configuration file. */
+    readonly config?: string;
+  },
+): Promise<ServePlan> {
+  const { workers, cacheMebibytes, config = '' } = options;
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir, { recursive: true });
+  const configPath = join(folder, 'config.yaml');
+  writeFileSync(configPath, `cache: { bytesMax: ${cacheMebibytes * 2 ** 20} }\n${config}`);
+  const port = await freePort();
+  const admin = `127.0.0.1:${await freePort()}`;
+  const args = [
+    ...[MAIN, 'serve', '--config', configPath, '--workers', String(workers)],
+    ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
+    ...['--data-dir', dataDir, '--admin', admin],
+  ];
+  return { port, admin, dataDir, args };
 }
 
 export function isOverFor(child: ChildProcess): () => boolean {

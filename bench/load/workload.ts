@@ -22,6 +22,9 @@ const POPULARITY = [
   { names: 100_000, share: 0.99 },
 ];
 const SHARE_OF_ALL = 0.99;
+/** The caches of all servers are of equal size, in octets or in entries, and hold every name that is asked. */
+export const CACHE_MEBIBYTES = 64;
+export const CACHE_ENTRIES = 300_000;
 
 export interface Workload {
   readonly names: readonly string[];

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE_ENTRIES } from '../cache-size.ts';
+import { CACHE_ENTRIES } from '../workload.ts';
 import type { Peer } from './peer.ts';
 
 export const dnsmasq: Peer = {

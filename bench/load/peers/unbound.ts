@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CACHE_MEBIBYTES } from '../cache-size.ts';
+import { CACHE_MEBIBYTES } from '../workload.ts';
 import type { Peer, PeerSetup } from './peer.ts';
 import { writeRpz } from './rpz.ts';
 
