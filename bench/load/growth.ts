@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../src/lib/errors.ts';
 import { blocklistOctets, compileMs, putSubscribers } from './control.ts';
-import { cpuMs, privateMebibytes, residentMebibytes } from './processes.ts';
+import { privateMebibytes, residentMebibytes, startCpuMeter } from './processes.ts';
 import type { GrowthCurve, GrowthPoint, Missing } from './results.ts';
 import { restartStairgate, type StairgateOptions, type StairgateServer } from './servers.ts';
 import { runSources } from './sources.ts';
@@ -130,10 +130,10 @@ async function runStep(
   { step, server, queriesPath }: RunningStep,
   seconds: number,
 ): Promise<number> {
-  const before = cpuMs(server.pid);
+  const cpuMs = startCpuMeter(server.pid);
   const shape = { mode: { window: WINDOW }, sources: step.sources, seconds };
   const { report } = await runSources(server.port, queriesPath, shape);
-  return ((cpuMs(server.pid) - before) * 1000) / report.answered;
+  return (cpuMs() * 1000) / report.answered;
 }
 
 async function pointOf(one: RunningStep): Promise<GrowthPoint> {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from '../measure.ts';
 import { ControlledServer, type Cores } from './controlled-server.ts';
-import { cpuMs, LOAD_CORE, pinSelf } from './processes.ts';
+import { LOAD_CORE, pinSelf, startCpuMeter } from './processes.ts';
 import { runSources, type SourcesReport } from './sources.ts';
 import { startUpstream, type Upstream } from './upstream-server.ts';
 import { writeWorkload, type Workload } from './workload.ts';
@@ -79,10 +79,10 @@ export async function measurePeak(
   const rates: number[] = [];
   const costs: number[] = [];
   for (let run = 0; run <= PEAK_RUNS; run++) {
-    const before = cpuMs(server.pid);
+    const cpuMs = startCpuMeter(server.pid);
     const shape = { mode: { window: PEAK_WINDOW }, sources, seconds };
     const { report } = await runSources(server.port, queriesPath, shape);
-    const cpu = cpuMs(server.pid) - before;
+    const cpu = cpuMs();
     checkAnswers(report);
     if (run === 0) continue;
     rates.push(report.answered / report.seconds);

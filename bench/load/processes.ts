@@ -14,6 +14,12 @@ const PROGRAM_FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin',
 /** A process that ignores SIGTERM is ended after this. */
 const STOP_WAIT_MS = 10_000;
 const OUTPUT_CHARACTERS_MAX = 4000;
+/** Of the figures in `/proc`, on every Linux that Node runs on. */
+const TICK_MS = 10;
+/** User and system time are cut to whole ticks, before and after. */
+const TICKS_WRONG = 4;
+/** `utime`, the 14th of `proc_pid_stat(5)`, behind the name. */
+const USER_TICKS_FIELD = 14 - 3;
 
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
@@ -90,15 +96,47 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(hard);
 }
 
-/** CPU time of all threads of a process so far, user and system, to the nanosecond. */
-export function cpuMs(pid: number): number {
+/**
+ * CPU time of a process from now on, user and system, of all its threads.
+ *
+ * To the nanosecond the kernel tells it only of threads that live; those that have ended, a compile
+ * thread or a killed worker, are in the total of the process, which is in ticks. So the total counts
+ * where it is more than ticks can be wrong.
+ * @returns milliseconds since the call
+ */
+export function startCpuMeter(pid: number): () => number {
+  const threadsBefore = threadsMs(pid);
+  const totalBefore = totalMs(pid);
+  return () => {
+    const living = [...threadsMs(pid)].reduce(
+      (sum, [thread, ms]) => sum + ms - (threadsBefore.get(thread) ?? 0),
+      0,
+    );
+    const total = totalMs(pid) - totalBefore;
+    return total - living > TICKS_WRONG * TICK_MS ? total : living;
+  };
+}
+
+/** CPU time of each living thread so far. */
+function threadsMs(pid: number): Map<string, number> {
   const folder = `/proc/${pid}/task`;
-  const nanoseconds = readdirSync(folder).map((thread) => {
+  const threads = new Map<string, number>();
+  for (const thread of readdirSync(folder)) {
     const path = join(folder, thread, 'schedstat');
     // A thread may end between the two calls.
-    return existsSync(path) ? Number(readFileSync(path, 'utf8').split(' ')[0]) : 0;
-  });
-  return nanoseconds.reduce((sum, ofThread) => sum + ofThread, 0) / 1e6;
+    if (!existsSync(path)) continue;
+    threads.set(thread, Number(readFileSync(path, 'utf8').split(' ')[0]) / 1e6);
+  }
+  return threads;
+}
+
+/** CPU time of a process so far, with all threads that it ever had. */
+function totalMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The second field, the name, may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [user, system] = fields.slice(USER_TICKS_FIELD).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * TICK_MS;
 }
 
 export function residentMebibytes(pid: number): number {

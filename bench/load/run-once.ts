@@ -1,6 +1,6 @@
 /** One run against one server: what it answered, what that cost it, and whether it was right. */
 
-import { cpuMs } from './processes.ts';
+import { startCpuMeter } from './processes.ts';
 import type { Latency, Offer, Run } from './results.ts';
 import { runAtRate, runFlood, runLoad, type LoadReport } from './run-load.ts';
 import type { BenchServer } from './servers.ts';
@@ -53,9 +53,9 @@ async function measure(
   offer: Offer,
   load: () => Promise<LoadReport & { readonly latency: Latency | null }>,
 ): Promise<Run> {
-  const before = cpuMs(server.pid);
+  const cpuMs = startCpuMeter(server.pid);
   const report = await load();
-  const cpu = cpuMs(server.pid) - before;
+  const cpu = cpuMs();
   if (report.answered === 0) throw new Error(`mix ${mix} was not answered`);
   if (server.name !== ECHO) checkAnswers(mix, report);
   return {
