@@ -157,14 +157,16 @@ function disturbanceFigures(result: DisturbanceResult | null): Figure[] {
         SWAP_RATIO_MAX,
         2,
       ),
-      atMost(
-        `${what}: memory after by memory before`,
-        after.mebibytesMax / before.mebibytesMax,
-        MEMORY_RATIO_MAX,
-        2,
-      ),
+      memoryFigure(what, before.mebibytesMax, after.mebibytesMax),
     ];
   });
+}
+
+/** A level that is high before already makes a small ratio, so both are shown beside it. */
+function memoryFigure(what: string, before: number, after: number): Figure {
+  const figure = atMost(`${what}: MiB after by MiB before`, after / before, MEMORY_RATIO_MAX, 2);
+  const measured = `${number(after, 0)} / ${number(before, 0)} = ${figure.measured}`;
+  return { ...figure, measured };
 }
 
 function overloadFigures(result: OverloadResult | null): Figure[] {

@@ -1,6 +1,7 @@
 /** What the page about performance says of raw runs: ratios, targets, and that nothing is made up. */
 
 import { describe, expect, test } from 'vitest';
+import type { DisturbanceResult } from '../../bench/load/disturbance-report.ts';
 import { figuresTable } from '../../bench/load/figures.ts';
 import { plot } from '../../bench/load/plot.ts';
 import type { GrowthPoint, Results, Run } from '../../bench/load/results.ts';
@@ -118,6 +119,26 @@ describe('the table of figures', () => {
     expect([ratio, word]).toEqual(['1.25', '**not reached**']);
     expect(rows.get('octets of the image a name')).toEqual(['≤ 12', '11.0', 'reached']);
   });
+});
+
+test('memory after a change is shown with that before it', () => {
+  const phase = {
+    ...{ seconds: 3, p50us: 60, p99us: 1000, usMax: 2000, lateUsMax: 10 },
+    ...{ workerLagMsMax: 1, workerWaitShare: 0, mebibytesMax: 1755 },
+  };
+  const disturbance: DisturbanceResult = {
+    ...{ at: '2026-01-01', nameCount: 1000, subscribers: 1, rounds: 5, loadAverage: 0 },
+    rows: [
+      {
+        ...{ disturbance: 'list', cores: 'both', workers: 1, rate: 1000 },
+        ...{ sent: 9000, lost: 0, dropped: 0, skipped: 0 },
+        ...{ before: phase, during: phase, swap: phase, after: { ...phase, mebibytesMax: 1930.5 } },
+      },
+    ],
+  };
+  const rows = rowsOf(figuresTable(NOTHING, disturbance, null));
+  const what = 'list update at half of the peak, two cores: MiB after by MiB before';
+  expect(rows.get(what)).toEqual(['≤ 1.1', '1,931 / 1,755 = 1.10', 'reached']);
 });
 
 test('the plot has a bar for each server in each mix that it was measured in', () => {
