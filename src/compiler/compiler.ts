@@ -72,8 +72,8 @@ export class Compiler implements ContentInspector {
   }
 
   /**
-   * Finds the lines that put a name into categories, in the contents of the newest revision. Searches
-   * follow one another: each reads whole lists, and many may be asked for at a time.
+   * Finds the lines that put a name into categories, in the contents of the newest revision. Many may
+   * be asked for at a time, and each reads whole lists: so one of them at most stands before a compilation.
    * @param name lower-cased wire octets with the root
    */
   async findEvidence(

@@ -1,13 +1,18 @@
 import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { Compiler } from '../../src/compiler/compiler.ts';
 
-test('searches for evidence follow one another, since each holds a whole list in memory', async () => {
+test('many searches for evidence run one by one, and other jobs wait for one of them at most', async () => {
   const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
   const compiler = new Compiler({ entry, dataDir: '/nowhere' });
   onTestFinished(() => compiler.close());
   const asked = [1, 2, 3].map(() => compiler.findEvidence(Uint8Array.of(0), ['adult']));
+  // By now the first one has the thread.
+  await Promise.resolve();
+  const look = compiler.inspect(Uint8Array.of(0), 'domains');
   const found = (await Promise.all(asked)).flat();
-  expect(found.map(({ line }) => line)).toEqual([1, 1, 1]);
+  expect(found.map(({ line }) => line)).toEqual([1, 3, 4]);
+  expect(found.map(({ text }) => text)).toEqual(['1', '1', '1']);
+  expect(await look).toEqual({ entries: 2 });
 });
 
 /** More than half of the deadline of a job. */
