@@ -1,5 +1,6 @@
 /** From the configuration to what one worker is told: groups instead of zones, shares instead of totals. */
 
+import { SLAB_BYTES_MIN } from '../cache/slab.ts';
 import type { Config } from '../config/config.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
@@ -30,11 +31,15 @@ export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig
       connectionsPerAddressMax: shareOf(config.tcp.connectionsPerAddressMax, place.count),
       idleTimeoutMs: config.tcp.idleTimeoutMs,
     },
-    cache: { ...config.cache, bytesMax: shareOf(config.cache.bytesMax, place.count) },
+    cache: {
+      ...config.cache,
+      bytesMax: Math.max(SLAB_BYTES_MIN, shareOf(config.cache.bytesMax, place.count)),
+    },
     pendingMax: shareOf(config.pendingMax, place.count),
   };
 }
 
+/** Rounded up: no worker goes without, so that the shares may come to more than the total. */
 function shareOf(total: number, count: number): number {
   return Math.max(1, Math.ceil(total / count));
 }
