@@ -5,7 +5,7 @@
  *     error of each step        step
  *     408, 431                  head and body in time and in size (node:http)
  *     421, 429, 401, 403   ◀   onRequest: host, token, role          (auth)
- *     413, 415, 400        ◀   body: JSON, one megabyte
+ *     413, 415, 400        ◀   body: JSON, one megabyte, 32 levels
  *     400                  ◀   schema, all faults                    (validation)
  *     4xx, 5xx             ◀   the route: store, then publish        (routes/*)
  *
@@ -32,7 +32,7 @@ import { addRuleRoutes } from './routes/rules.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addSubscriberRoutes } from './routes/subscribers.ts';
 import { addTokenRoutes } from './routes/tokens.ts';
-import { compileValidator } from './validation.ts';
+import { checkDepth, compileValidator } from './validation.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -75,6 +75,10 @@ export async function createApi(
     const path = request.url.split('?')[0] ?? '';
     const error = new AppError('ROUTE_UNKNOWN', `There is no ${request.method} ${path}`);
     return sendError(error, request, reply);
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    checkDepth(request.body);
+    done();
   });
   const metrics = new MetricsPage();
   app.addHook('onResponse', (request, reply, done) => {

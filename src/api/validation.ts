@@ -3,9 +3,11 @@
  * query arrive as text and are converted first; bodies must have the right types.
  */
 
+import { Readable } from 'node:stream';
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { DEPTH_MAX, isTooDeep } from '../lib/depth.ts';
 import { ShapeChecker } from '../store/schema-faults.ts';
 
 /** All faults of one request. */
@@ -28,3 +30,15 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
     return { error: new RequestInvalid(part, shape.faultsOf(converted, '')) };
   };
 };
+
+/**
+ * The first look at a body, of a route without a schema too.
+ * @throws RequestInvalid
+ */
+export function checkDepth(body: unknown): void {
+  // A content is not parsed here.
+  if (body instanceof Readable || !isTooDeep(body)) return;
+  throw new RequestInvalid('body', [
+    `lists and mappings are nested too deep; valid: up to ${DEPTH_MAX} levels`,
+  ]);
+}

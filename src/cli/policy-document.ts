@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
+import { readYaml } from '../config/read-yaml.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 
 export interface LoadedDocument {
@@ -45,19 +45,10 @@ function parseYaml(path: string): unknown {
     const message = `Reading the document ${path}: ${messageOf(error)}`;
     throw new AppError('DOCUMENT_UNREADABLE', message, { cause: error });
   }
-  const parsed = parseDocument(text, { uniqueKeys: true });
-  if (parsed.errors.length > 0) {
-    throw invalid(
-      path,
-      parsed.errors.map((error) => error.message.split('\n')[0] ?? error.message),
-    );
-  }
-  try {
-    return parsed.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch (error) {
-    // An alias that leads nowhere, or aliases of aliases that would fill the memory.
-    throw invalid(path, [messageOf(error)]);
-  }
+  const faults: string[] = [];
+  const value = readYaml(text, faults);
+  if (faults.length > 0) throw invalid(path, faults);
+  return value;
 }
 
 /** The file is named by what is in it, so the same content is sent once and never twice. */

@@ -6,12 +6,12 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { parseDocument } from 'yaml';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { formatEndpoint, parseEndpoint } from '../lib/endpoint.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 import { CONFIG_DEFAULTS } from './defaults.ts';
 import { findFaults } from './faults.ts';
+import { readYaml } from './read-yaml.ts';
 import { isOwnListener, readLocalAddresses, readNameservers } from './resolv-conf.ts';
 import { ConfigSchema } from './schema.ts';
 import type { ConfigFile } from './schema.ts';
@@ -124,18 +124,9 @@ function readConfigFile(path: string): unknown {
     const message = `Reading the configuration ${path}: ${messageOf(error)}`;
     throw new AppError('CONFIG_UNREADABLE', message, { cause: error });
   }
-  const document = parseDocument(text, { uniqueKeys: true, version: '1.2' });
-  if (document.errors.length > 0) {
-    const faults = document.errors.map((error) => error.message.split('\n')[0] ?? error.message);
-    throw invalid(path, faults);
-  }
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch (error) {
-    // An alias that leads nowhere, or aliases of aliases that would fill the memory.
-    throw invalid(path, [messageOf(error)]);
-  }
+  const faults: string[] = [];
+  const value = readYaml(text, faults);
+  if (faults.length > 0) throw invalid(path, faults);
   if (isSection(value)) return value;
   throw invalid(path, [`the file: it is no mapping; valid: lines such as "workers: 2"`]);
 }

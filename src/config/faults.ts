@@ -3,10 +3,10 @@
 import { Settings } from 'typebox/system';
 import { Value } from 'typebox/value';
 import type { TSchema } from 'typebox';
+import { quote } from '../lib/quote.ts';
 
 /** The library stops after eight faults unless told; a reader wants them all, within reason. */
 const FAULTS_MAX = 200;
-const QUOTED_MAX = 80;
 
 /** The parts of a schema that faults are explained with. */
 interface SchemaNode {
@@ -69,12 +69,6 @@ function pathText(path: readonly string[]): string {
     (text, key) => (/^\d+$/.test(key) ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`),
     '',
   );
-}
-
-function quote(value: unknown): string {
-  const text = JSON.stringify(value) as string | undefined;
-  if (text === undefined) return 'nothing';
-  return text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}…` : text;
 }
 
 function unescapePointer(key: string): string {

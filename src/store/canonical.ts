@@ -16,7 +16,7 @@ import type {
 } from './document.ts';
 import { canonicalPrefix } from './prefix-key.ts';
 import { canonicalName } from './rule-name.ts';
-import { quote } from './schema-faults.ts';
+import { quote } from '../lib/quote.ts';
 import type { VerdictClassName } from './schema.ts';
 
 /** Names in this category cannot be blocked by lists (row 2 of the decision). */

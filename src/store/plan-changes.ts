@@ -29,7 +29,7 @@ import {
   type StoredPlan,
 } from './records.ts';
 import type { Placed, ReadDocument } from './read-document.ts';
-import { quote } from './schema-faults.ts';
+import { quote } from '../lib/quote.ts';
 import type { Db } from './schema.ts';
 
 /** Categories that the decision itself refers to by id. */

@@ -22,7 +22,8 @@ import {
   SubscriberSchema,
 } from './document.ts';
 import { breathe, isTurn } from './breathe.ts';
-import { quote, ShapeChecker } from './schema-faults.ts';
+import { quote } from '../lib/quote.ts';
+import { ShapeChecker } from './schema-faults.ts';
 
 /** A resource and what faults call it. */
 export interface Placed<Resource> {

@@ -5,8 +5,7 @@
 
 import type { Static, TProperties, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-
-const VALUE_TEXT_MAX = 80;
+import { quote } from '../lib/quote.ts';
 
 /** The part of a JSON schema that words are made from. */
 interface SchemaNode {
@@ -39,12 +38,6 @@ export class ShapeChecker<Shape extends TSchema> {
     }
     return [...said.values()];
   }
-}
-
-/** How a bad value is quoted in a fault. */
-export function quote(value: unknown): string {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length <= VALUE_TEXT_MAX ? text : `${text.slice(0, VALUE_TEXT_MAX)}…`;
 }
 
 interface ShapeError {

@@ -9,7 +9,7 @@ import type { IpPrefix } from '../lib/ip-address.ts';
 import { throwFaults } from './changes.ts';
 import { canonicalPrefix, keyToPrefix, keyToText, textToKey } from './prefix-key.ts';
 import { BATCH_ROWS } from './records.ts';
-import { quote } from './schema-faults.ts';
+import { quote } from '../lib/quote.ts';
 import type { Db } from './schema.ts';
 
 /** A change of the live subscriber table. */

@@ -157,6 +157,28 @@ describe('answers', () => {
     expect(failed.json<{ detail: string }>().detail).toContain('Revision 2 is saved');
   });
 
+  test('a body that is nested without end is refused before anybody looks into it', async () => {
+    const { ask } = await anApi();
+    const deep = (levels: number): string => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'k' };
+    const refused = expect.stringContaining('valid: up to 32 levels') as unknown;
+    for (const [method, url] of [
+      ['PUT', `${PLANS}/kids`],
+      ['DELETE', `${PLANS}/kids`],
+      ['PUT', '/api/v1/subscribers'],
+    ] as const) {
+      const payload = `{"block":${deep(50_000)}}`;
+      const answer = await ask(method, url, undefined, { payload, headers });
+      expect([method, answer.statusCode]).toEqual([method, 400]);
+      expect(answer.json()).toMatchObject({ code: 'REQUEST_INVALID', detail: refused });
+    }
+    const apply = (levels: number) =>
+      ask('POST', '/api/v1/apply', undefined, { payload: `{"document":${deep(levels)}}`, headers });
+    expect((await apply(50_000)).statusCode).toBe(400);
+    expect((await apply(32)).statusCode).toBe(400);
+    expect((await apply(31)).json()).toMatchObject({ code: 'DOCUMENT_INVALID' });
+  });
+
   test('faults come as problem+json with a code and all of them', async () => {
     const { ask } = await anApi();
     const put = await ask('PUT', `${PLANS}/kids`, { blockingMode: 'no', maxTtlSeconds: 0, x: 1 });

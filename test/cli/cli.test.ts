@@ -231,12 +231,13 @@ describe('the document of apply', () => {
     expect(() => loadPolicyDocument(write('doc.yaml', 'a: [\n'))).toThrow(/1 fault/);
   });
 
-  it('with an alias that leads nowhere, or to very many values, is refused by its name', () => {
+  it('with an alias that leads nowhere, or to very many values, or without end is refused by its name', () => {
     const levels = Array.from('bcde', (name, index) => {
       const alias = `*${'abcd'[index]}`;
       return `${name}: &${name} [${Array(10).fill(alias).join(', ')}]\n`;
     });
-    for (const text of ['plans: *nobody\n', `a: &a [x]\n${levels.join('')}`]) {
+    const deep = `plans: ${'['.repeat(20_000)}`;
+    for (const text of ['plans: *nobody\n', `a: &a [x]\n${levels.join('')}`, deep]) {
       const path = write('doc.yaml', text);
       expect(() => loadPolicyDocument(path)).toThrow(`Reading the document ${path}: 1 fault`);
     }

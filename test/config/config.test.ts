@@ -193,8 +193,35 @@ describe('faults', () => {
   });
 
   it('of YAML itself name the line', () => {
-    expect(faultsOf(() => load('listen: [\n'))[0]).toMatch(/line 2/);
+    expect(faultsOf(() => load('listen: [\n'))[0]).toMatch(/ at line 2, column 1$/);
     expect(faultsOf(() => load('workers: 1\nworkers: 2\n'))[0]).toMatch(/unique/);
+  });
+
+  it('lists and mappings that are nested without end are refused, in whatever way', () => {
+    const deep = [
+      `records: ${'['.repeat(20_000)}`,
+      `records: ${'['.repeat(40)}${']'.repeat(40)}`,
+      `${'- '.repeat(3000)}x\n`,
+      Array.from({ length: 40 }, (_, level) => `${' '.repeat(level)}a:`).join('\n'),
+      `a: &a ${'['.repeat(20)}${']'.repeat(20)}\nb: ${'['.repeat(20)}*a${']'.repeat(20)}\n`,
+    ];
+    for (const text of deep) {
+      expect(faultsOf(() => load(text))).toEqual([expect.stringMatching(/valid: up to 32 levels/)]);
+    }
+  });
+
+  it('several documents in one file are refused in our own words', () => {
+    expect(faultsOf(() => load('workers: 1\n---\nworkers: 2\n'))).toEqual([
+      'the file holds several documents, parted by "---"; valid: one',
+    ]);
+    expect(load('---\nworkers: 1\n').workers).toBe(1);
+  });
+
+  it('a number that is none is quoted as such', () => {
+    expect(faultsOf(() => load('pendingMax: .nan\nstopDeadlineMs: .inf\n'))).toEqual([
+      'pendingMax: NaN; valid: a whole number from 16 to 65535',
+      'stopDeadlineMs: Infinity; valid: a whole number from 100 to 60000',
+    ]);
   });
 
   it('of flags are reported like those of the file', () => {
