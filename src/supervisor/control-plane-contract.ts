@@ -13,7 +13,8 @@ export interface PublishResult {
 
 export interface WorkerStatus {
   readonly index: number;
-  readonly state: 'starting' | 'serving' | 'stopping' | 'restarting';
+  /** `silent`: it listens, but has missed two pings. */
+  readonly state: 'starting' | 'serving' | 'silent' | 'stopping' | 'restarting';
   /** The revision that this worker reported as installed; 0 = none yet. */
   readonly revision: number;
   readonly restarts: number;
@@ -27,7 +28,7 @@ export interface Status {
   readonly notReadyReason: string | null;
   /** The newest revision in the store. */
   readonly revision: number;
-  /** The oldest revision that any serving worker decides with; 0 = none. */
+  /** The oldest revision that any serving or silent worker decides with; 0 = none. */
   readonly revisionInForce: number;
   readonly startedAt: string;
   /** `192.0.2.1:53`, `[2001:db8::1]:53`. */

@@ -186,8 +186,11 @@ export class Supervisor implements ControlPlane {
 
   status(): Status {
     const { inForce, lastFailure } = this.#publisher;
-    const serving = this.#pool.status().filter(({ state }) => state === 'serving');
-    const notReadyReason = this.#notReadyReason(serving.length);
+    const workers = this.#pool.status();
+    const servingCount = workers.filter(({ state }) => state === 'serving').length;
+    const notReadyReason = this.#notReadyReason(servingCount);
+    // A silent one may wake up and decide with what it has.
+    const deciding = workers.filter(({ state }) => state === 'serving' || state === 'silent');
     const contentIds = this.#pool.contentIds();
     const { compiled } = inForce;
     return {
@@ -195,11 +198,11 @@ export class Supervisor implements ControlPlane {
       isReady: notReadyReason === null,
       notReadyReason,
       revision: this.store.revision,
-      revisionInForce: serving.length === 0 ? 0 : Math.min(...serving.map((one) => one.revision)),
+      revisionInForce: deciding.length === 0 ? 0 : Math.min(...deciding.map((one) => one.revision)),
       startedAt: this.#startedAt,
       listeners: this.#pool.addresses().map(formatEndpoint),
       upstreams: this.#config.upstreams.map(formatEndpoint),
-      workers: this.#pool.status(),
+      workers,
       images: {
         blocklistContentId: contentIds?.blocklist ?? null,
         policyContentId: contentIds?.policy ?? null,

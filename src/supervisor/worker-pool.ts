@@ -3,6 +3,7 @@
  * once, stopped within a deadline. It knows messages and threads, nothing of stores or images.
  *
  *     starting ──listening──▶ serving ──exit──▶ restarting ──after a pause──▶ starting
+ *                               └─── two pings missed ─▶ silent ─── a message ─▶ serving, or ended
  *         └── fatal in the first start: the pool's `start` fails       stop ▶ stopping, then gone
  *
  * A worker that is started always gets the newest images and configuration, so an install or a
@@ -20,6 +21,7 @@ import type {
   WorkerConfig,
   WorkerMessage,
 } from '../worker/messages.ts';
+import type { WorkerStatus } from './control-plane-contract.ts';
 import type { Log } from './log.ts';
 
 /** How long the first start of all workers may take. */
@@ -28,16 +30,18 @@ const RESTART_PAUSE_MS = 100;
 const RESTART_PAUSE_MAX_MS = 30_000;
 /** Who served for this long died of something new: its pause begins small again. */
 const HEALTHY_MS = 60_000;
-const PING_INTERVAL_MS = 5000;
+const PING_INTERVAL_MS = 1000;
+/** Who lets more pings pass does not count as serving: its share of the clients waits. */
+const PINGS_SERVING_MAX = 1;
 /**
  * An event loop that lets so many pings pass does not come back. Pings are counted, not time: where
  * this thread itself stood still for long, the workers are not to blame.
  */
-const PINGS_MISSED_MAX = 6;
+const PINGS_MISSED_MAX = 10;
+/** A worker that starts gets no pings, and has longer. */
+const START_ROUNDS_MAX = START_DEADLINE_MS / PING_INTERVAL_MS;
 /** An install waits this long for a worker that neither answers nor dies. */
 const INSTALL_DEADLINE_MS = 60_000;
-
-export type WorkerState = 'starting' | 'serving' | 'stopping' | 'restarting';
 
 export interface PoolOptions {
   readonly entry: URL;
@@ -47,11 +51,14 @@ export interface PoolOptions {
   readonly log: Log;
 }
 
+type WorkerState = Exclude<WorkerStatus['state'], 'silent'>;
+
 /** A worker's place in the pool; the threads that fill it come and go. */
 interface Seat {
   readonly index: number;
   /** Kept over restarts, so that counters never step back. */
   readonly counters: SharedArrayBuffer;
+  /** `silent` is not among them: that is a matter of `silentRounds`. */
   state: WorkerState;
   thread: Worker | null;
   /** What came while the worker was starting. */
@@ -157,18 +164,11 @@ export class WorkerPool {
   }
 
   /** One entry a worker, in order of their index. */
-  status(): readonly {
-    readonly index: number;
-    readonly state: WorkerState;
-    readonly revision: number;
-    readonly restarts: number;
-  }[] {
-    return this.#seats.map(({ index, state, revision, restarts }) => ({
-      index,
-      state,
-      revision,
-      restarts,
-    }));
+  status(): readonly WorkerStatus[] {
+    return this.#seats.map((seat) => {
+      const { index, state, revision, restarts } = seat;
+      return { index, state: isSilent(seat) ? 'silent' : state, revision, restarts };
+    });
   }
 
   /** What the first serving worker reported to decide with. */
@@ -212,6 +212,7 @@ export class WorkerPool {
 
   #receive(seat: Seat, message: WorkerMessage): void {
     const { log } = this.#options;
+    if (isSilent(seat)) log.info({ worker: seat.index }, 'a worker answers again');
     seat.silentRounds = 0;
     if (message.kind === 'listening') {
       seat.state = 'serving';
@@ -260,12 +261,18 @@ export class WorkerPool {
   #watch(): void {
     for (const seat of this.#seats) {
       if (seat.thread === null) continue;
-      if (seat.silentRounds++ >= PINGS_MISSED_MAX) {
-        this.#options.log.error({ worker: seat.index }, 'a worker stands still and is ended');
+      const { index, state } = seat;
+      const wasSilent = isSilent(seat);
+      const missedMax = state === 'starting' ? START_ROUNDS_MAX : PINGS_MISSED_MAX;
+      if (seat.silentRounds++ >= missedMax) {
+        this.#options.log.error({ worker: index }, 'a worker stands still and is ended');
         void seat.thread.terminate();
-      } else if (seat.state === 'serving') {
-        this.#post(seat, { kind: 'ping' });
+        continue;
       }
+      if (!wasSilent && isSilent(seat)) {
+        this.#options.log.warn({ worker: index }, 'a worker does not answer');
+      }
+      if (state === 'serving') this.#post(seat, { kind: 'ping' });
     }
   }
 
@@ -332,6 +339,11 @@ export class WorkerPool {
     if (isEarly) seat.kept.push(message);
     else seat.thread?.postMessage(message);
   }
+}
+
+/** The last round has only just asked; those before it have been missed. */
+function isSilent({ state, silentRounds }: Seat): boolean {
+  return state === 'serving' && silentRounds - 1 > PINGS_SERVING_MAX;
 }
 
 function createSeat(index: number): Seat {

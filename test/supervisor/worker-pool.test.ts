@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { WorkerPool } from '../../src/supervisor/worker-pool.ts';
 import type { ImageSet, InstallMessage, WorkerConfig } from '../../src/worker/messages.ts';
@@ -99,7 +100,9 @@ describe('a pool of workers', () => {
       expect(statesOf(pool)).toEqual(['serving', 'serving']);
     });
     expect(pool.status()[0]).toMatchObject({ restarts: 1, revision: 9 });
-    expect(state.logs).toContain('started with 9');
+    await vi.waitFor(() => {
+      expect(state.logs).toContain('started with 9');
+    });
   });
 
   it('waits longer before each further restart of the same worker', async () => {
@@ -115,6 +118,57 @@ describe('a pool of workers', () => {
       );
     }
     expect(state.pauses).toEqual([100, 200, 400]);
+  });
+
+  describe('a worker that stands still', () => {
+    /** Rounds of pings with time for the answers between them. */
+    async function passRounds(count: number): Promise<void> {
+      for (let round = 0; round < count; round++) {
+        vi.advanceTimersByTime(1000);
+        await setTimeout(20);
+      }
+    }
+
+    async function aPoolOfTwo() {
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const { pool, state } = aPool();
+      await pool.start(2);
+      state.behaviourOf = (index) => (index === 0 ? 'stands still' : '');
+      await pool.configure();
+      return { pool, state };
+    }
+
+    it('is silent after two pings, and serves again when it answers', async () => {
+      const { pool, state } = await aPoolOfTwo();
+      await passRounds(2);
+      expect(statesOf(pool)).toEqual(['serving', 'serving']);
+      await passRounds(1);
+      expect(statesOf(pool)).toEqual(['silent', 'serving']);
+      state.behaviourOf = () => '';
+      await pool.configure();
+      expect(statesOf(pool)).toEqual(['serving', 'serving']);
+      await passRounds(20);
+      expect(statesOf(pool)).toEqual(['serving', 'serving']);
+      expect(state.logs.filter((line) => line.startsWith('a worker'))).toEqual([
+        'a worker does not answer',
+        'a worker answers again',
+      ]);
+    });
+
+    it('is ended after ten and replaced', async () => {
+      const { pool, state } = await aPoolOfTwo();
+      await passRounds(10);
+      expect(pool.status()[0]).toMatchObject({ state: 'silent', restarts: 0 });
+      state.behaviourOf = () => '';
+      await passRounds(1);
+      await vi.waitFor(() => {
+        expect(pool.status()).toMatchObject([
+          { state: 'serving', restarts: 1 },
+          { state: 'serving', restarts: 0 },
+        ]);
+      });
+    });
   });
 
   it('hands on a new configuration', async () => {

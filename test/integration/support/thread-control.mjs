@@ -6,7 +6,7 @@
  *     die NAME      the thread ends        throw NAME   an exception that nobody catches
  *     hang NAME     it stands still        block MS     the main thread stands still for so long
  *
- * With `watchdogMs`, timers of the main thread that repeat every 5 s, as that of the watchdog, repeat
+ * With `watchdogMs`, timers of the main thread that repeat every second, as that of the watchdog, repeat
  * as often as it says.
  */
 
@@ -14,7 +14,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { createServer } from 'node:net';
 import workerThreads from 'node:worker_threads';
 
-const WATCHDOG_MS = 5000;
+const WATCHDOG_MS = 1000;
 const { searchParams } = new URL(import.meta.url);
 const channel = new workerThreads.BroadcastChannel('thread-control');
 
