@@ -12,6 +12,7 @@ import type { Endpoint } from '../lib/endpoint.ts';
 import { CONFIG_DEFAULTS } from './defaults.ts';
 import { findFaults } from './faults.ts';
 import { readYaml } from './read-yaml.ts';
+import { findRecordFaults } from './record-faults.ts';
 import { isOwnListener, readLocalAddresses, readNameservers } from './resolv-conf.ts';
 import { ConfigSchema } from './schema.ts';
 import type { ConfigFile } from './schema.ts';
@@ -216,6 +217,7 @@ function findContradictions(config: Config): string[] {
     ...repeated(config.zones.map(({ name }) => name)).map(
       (name) => `zones: ${name} stands twice; valid: each zone once`,
     ),
+    ...findRecordFaults(config.records),
   ];
 }
 

@@ -7,15 +7,16 @@ import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
 import { parseEndpoint } from '../lib/endpoint.ts';
 import { parseIpPrefix } from '../lib/ip-address.ts';
-import { isNameText, isRecordValue } from './text-checks.ts';
+import { isListenText, isNameText, isRecordValue } from './text-checks.ts';
 
-const LISTEN = 'an address and a port, such as 127.0.0.1:5300 or "[::1]:5300"';
+const LISTEN =
+  'an address and a port, such as 127.0.0.1:5300 or "[::1]:5300", but no multicast or broadcast address';
 const UPSTREAM = 'an address with or without a port, such as 192.0.2.53 or "[2001:db8::53]:53"';
 const NAME = 'a domain name, such as lan or example.org';
 
 const closed = { additionalProperties: false };
 
-const listenText = text(LISTEN, (value) => parseEndpoint(value, null) !== null);
+const listenText = text(LISTEN, isListenText);
 const upstreamText = text(UPSTREAM, (value) => {
   const endpoint = parseEndpoint(value, 53);
   return endpoint !== null && endpoint.port !== 0;

@@ -234,6 +234,56 @@ describe('faults', () => {
     expect(faultsOf(() => load(text))).toHaveLength(2);
   });
 
+  it.each(['224.0.0.1:53', '239.1.2.3:53', '255.255.255.255:53', '"[ff02::1]:53"'])(
+    'nobody can listen on %s',
+    (endpoint) => {
+      const text = `listen: [${endpoint}]\nadmin: { listen: ${endpoint} }\n`;
+      expect(faultsOf(() => load(text))).toHaveLength(2);
+    },
+  );
+
+  it('a CNAME beside other records of its name names both places', () => {
+    const faults = faultsOf(() =>
+      load(
+        `records:
+  - { name: host.lan, type: A, value: 192.0.2.1 }
+  - { name: alias.lan, type: CNAME, value: host.lan }
+  - { name: HOST.lan., type: CNAME, value: other.lan }
+  - { name: \\097lias.lan, type: TXT, value: x }
+  - { name: alias.lan, type: CNAME, value: other.lan }
+`,
+      ),
+    );
+    const valid = 'valid: a CNAME with nothing else at its name (RFC 1034, section 3.6.2)';
+    expect(faults).toEqual([
+      `records[2]: host.lan has CNAME here and A in records[0]; ${valid}`,
+      `records[3]: \\097lias.lan has TXT here and CNAME in records[1]; ${valid}`,
+      `records[4]: alias.lan has CNAME here and CNAME in records[1]; ${valid}`,
+    ]);
+  });
+
+  it('CNAMEs in a circle are named in their order, each circle once', () => {
+    const faults = faultsOf(() =>
+      load(
+        `records:
+  - { name: into.lan, type: CNAME, value: a.lan }
+  - { name: a.lan, type: CNAME, value: B.lan. }
+  - { name: b.lan, type: CNAME, value: c.lan }
+  - { name: c.lan, type: CNAME, value: a.lan }
+  - { name: self.lan, type: CNAME, value: self.lan }
+  - { name: fine.lan, type: CNAME, value: www.example.org }
+  - { name: also.lan, type: CNAME, value: fine.lan }
+`,
+      ),
+    );
+    expect(faults).toEqual([
+      expect.stringMatching(
+        /^records\[1\]: the CNAME of a\.lan leads back to itself \(records\[1\] → records\[2\] → records\[3\] → records\[1\]\); valid: /,
+      ),
+      expect.stringMatching(/^records\[4\]: .* \(records\[4\] → records\[4\]\); valid: /),
+    ]);
+  });
+
   it('a file that is no mapping, or not there, is refused', () => {
     expect(faultsOf(() => load('- 1\n'))).toHaveLength(1);
     expect(() => loadConfig({ path: join(folder, 'absent.yaml'), flags: {} })).toThrow(/absent/);
