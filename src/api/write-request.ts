@@ -49,16 +49,29 @@ export interface Receipt extends Pick<ApplyResult, 'revision' | 'counts' | 'chan
 
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
 
-/** Reads actor, If-Match, If-None-Match and Idempotency-Key. */
+/**
+ * Reads actor, If-Match, If-None-Match and Idempotency-Key.
+ * @param resource what a precondition is about; null where the route is not about a single one
+ */
 export function writeContextOf(
   request: FastifyRequest,
   resource: { readonly kind: ResourceKind; readonly id: string } | null = null,
 ): WriteContext {
+  if (resource === null) refusePreconditions(request);
   return {
     actor: request.actor,
     expectation: resource === null ? undefined : expectationOf(request, resource),
     idempotency: idempotencyOf(request),
   };
+}
+
+/**
+ * For writes that may be repeated as they are: a key for that is checked and then not needed.
+ * @throws AppError `REQUEST_INVALID`
+ */
+export function checkWriteHeaders(request: FastifyRequest): void {
+  refusePreconditions(request);
+  keyOf(request);
 }
 
 /** Publishes what was written and makes the answer. */
@@ -90,6 +103,14 @@ export async function receiptOf(
   }
 }
 
+/** A condition that nobody looks at must not seem to be met. */
+function refusePreconditions(request: FastifyRequest): void {
+  for (const header of ['If-Match', 'If-None-Match']) {
+    if (request.headers[header.toLowerCase()] === undefined) continue;
+    throw new AppError('REQUEST_INVALID', `${header} is not for this route`);
+  }
+}
+
 function expectationOf(
   request: FastifyRequest,
   resource: { readonly kind: ResourceKind; readonly id: string },
@@ -108,17 +129,22 @@ function expectationOf(
   return { ...resource, state: Number(revision) };
 }
 
+/** Of what the write does: not whether the answer waits. */
 function idempotencyOf(request: FastifyRequest): WriteContext['idempotency'] {
-  const key = request.headers['idempotency-key'];
+  const key = keyOf(request);
   if (key === undefined) return undefined;
-  if (typeof key !== 'string' || !KEY_PATTERN.test(key)) {
-    throw new AppError(
-      'REQUEST_INVALID',
-      'Idempotency-Key: valid are 1 to 255 printable characters without spaces',
-    );
-  }
-  const digest = createHash('sha256')
-    .update(JSON.stringify([request.method, request.url, request.body ?? null]))
-    .digest('hex');
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+  searchParams.delete('wait');
+  const write = [request.method, `${pathname}?${searchParams.toString()}`, request.body ?? null];
+  const digest = createHash('sha256').update(JSON.stringify(write)).digest('hex');
   return { key: `${request.actor} ${key}`, digest };
+}
+
+function keyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined || (typeof key === 'string' && KEY_PATTERN.test(key))) return key;
+  throw new AppError(
+    'REQUEST_INVALID',
+    'Idempotency-Key: valid are 1 to 255 printable characters without spaces',
+  );
 }

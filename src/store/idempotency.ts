@@ -10,7 +10,7 @@ const KEPT_SECONDS = 86_400;
 
 export interface IdempotencyKey {
   readonly key: string;
-  /** SHA-256 of method, path and body. */
+  /** SHA-256 of method, path and body, without what does not change the write. */
   readonly digest: string;
 }
 

@@ -225,6 +225,42 @@ describe('answers', () => {
     expect(await put({ 'if-match': '*' })).toBe(200);
   });
 
+  test('a precondition that nobody would look at is refused, and so is a key that is none', async () => {
+    const { ask, store } = await anApi();
+    const writes = [
+      ['PUT', '/api/v1/subscribers', { subscribers: [] }],
+      ['PUT', '/api/v1/sessions', { upsert: [] }],
+      ['POST', '/api/v1/apply', { document: {} }],
+      ['PUT', '/api/v1/rules/plan/kids/allow/example.org', undefined],
+      ['POST', '/api/v1/tokens', { id: 'x', role: 'reader' }],
+      ['DELETE', '/api/v1/tokens/x', undefined],
+    ] as const;
+    for (const [method, url, body] of writes) {
+      for (const [header, value, detail] of [
+        ['If-Match', '"1"', 'If-Match is not for this route'],
+        ['If-None-Match', '*', 'If-None-Match is not for this route'],
+        ['Idempotency-Key', 'a b', expect.stringContaining('without spaces') as unknown],
+      ] as const) {
+        const answer = await ask(method, url, body, { headers: { [header]: value } });
+        expect([url, answer.statusCode, answer.json()]).toMatchObject([
+          url,
+          400,
+          { code: 'REQUEST_INVALID', detail },
+        ]);
+      }
+    }
+    expect(store.revision).toBe(0);
+  });
+
+  test('a repeated write is the same whether its answer waits or not', async () => {
+    const { ask } = await anApi();
+    const headers = { 'idempotency-key': 'once' };
+    const first = await ask('PUT', `${PLANS}/kids`, {}, { headers });
+    expect(first.json()).toMatchObject({ revision: 1, isInForce: false });
+    const again = await ask('PUT', `${PLANS}/kids?wait=true`, {}, { headers });
+    expect(again.json()).toMatchObject({ revision: 1, isInForce: true });
+  });
+
   test('an Idempotency-Key makes a repeated write one write', async () => {
     const { ask } = await anApi();
     const headers = { 'idempotency-key': 'once' };

@@ -10,6 +10,7 @@ import type { Session } from '../../store/sessions.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { invalidCursor, PAGE_ITEMS, pageOf, PageQuerySchema, toPage } from '../paging.ts';
+import { checkWriteHeaders } from '../write-request.ts';
 
 /** A lost "session ended" must not leave an address with the wrong household for ever. */
 const TTL_SECONDS_MAX = 31 * 86_400;
@@ -74,13 +75,15 @@ export function addSessionRoutes(
     {
       schema: {
         tags,
-        description: 'Creates, prolongs and ends sessions, all or nothing.',
+        description:
+          'Creates, prolongs and ends sessions, all or nothing. A request may be repeated as it is: it needs no Idempotency-Key, and If-Match is not for it.',
         body: BodySchema,
         response: { 200: Type.Object({ upserted: Type.Integer(), deleted: Type.Integer() }) },
       },
       config: { access: 'operator' },
     },
     async (request) => {
+      checkWriteHeaders(request);
       const { upsert = [], delete: remove = [] } = request.body;
       // The next whole second: no session ends before its time.
       const nowSeconds = Math.ceil(wallMs() / 1000);

@@ -76,7 +76,7 @@ function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
       schema: {
         tags,
         description:
-          'Creates and updates many at once, all or nothing; the others stay. A body takes 1 MiB, some 10,000 subscribers: send a million in a hundred requests, the last with ?wait=true.',
+          'Creates and updates many at once, all or nothing; the others stay. A body takes 1 MiB, some 10,000 subscribers: send a million in a hundred requests, the last with ?wait=true. If-Match is not for it, since it is not about a single subscriber.',
         querystring: WaitSchema,
         body: BulkSchema,
         response: { 200: ReceiptSchema },

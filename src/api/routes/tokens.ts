@@ -6,6 +6,7 @@ import { ROLES } from '../../store/tokens.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
+import { checkWriteHeaders } from '../write-request.ts';
 
 const id = Type.String({ pattern: ID_PATTERN, description: 'letters, digits, ".", "_", "-"' });
 const role = Type.Enum([...ROLES], { description: 'each may do what those before it may' });
@@ -36,6 +37,7 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
       config: { access: 'admin' },
     },
     async (request, reply) => {
+      checkWriteHeaders(request);
       const { body, actor } = request;
       const secret = await store.createToken(body.id, body.role, { actor });
       return reply
@@ -51,6 +53,7 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
       config: { access: 'admin' },
     },
     async (request, reply) => {
+      checkWriteHeaders(request);
       await store.removeToken(request.params.id, { actor: request.actor });
       return reply.code(204).send();
     },
