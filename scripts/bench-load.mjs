@@ -4,8 +4,15 @@
  */
 import { compileBenches, ensureBuilt, run } from './ensure-built.mjs';
 
+const OTHERS = ['disturbance', 'overload', 'sessions'];
+
 const [first, ...rest] = process.argv.slice(2);
-const isOther = ['disturbance', 'overload', 'sessions'].includes(first);
+const isOther = OTHERS.includes(first);
+if (first !== undefined && !isOther && !first.startsWith('-')) {
+  console.error(`There is no load bench "${first}"; there is ${OTHERS.join(', ')}`);
+  console.error(`usage: npm run bench:load -- [${OTHERS.join(' | ')}] [--help]`);
+  process.exit(1);
+}
 const script = isOther ? first : 'load';
 const args = isOther ? rest : process.argv.slice(2);
 

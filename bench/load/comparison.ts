@@ -5,7 +5,7 @@
 
 import { messageOf } from '../../src/lib/errors.ts';
 import { compileProgram } from './c-program.ts';
-import { lineup, OURS } from './lineup.ts';
+import { lineup, OURS, SERVER_NAMES } from './lineup.ts';
 import { privateMebibytes, residentMebibytes } from './processes.ts';
 import type { Comparison, Missing, Run } from './results.ts';
 import { runLoad } from './run-load.ts';
@@ -20,11 +20,13 @@ const MAIN_MIX: Mix = 'mixed';
 /** Below the peak of all but the slowest. */
 const FIXED_QUERIES_PER_SECOND = 30_000;
 
+export const COMPARED_NAMES = [...SERVER_NAMES, ECHO];
+
 export interface ComparisonPlan {
   readonly rounds: number;
   readonly seconds: number;
-  /** Names of servers; null = all. */
-  readonly only: readonly string[] | null;
+  /** Names of servers. */
+  readonly only: readonly string[];
 }
 
 /** Runs everything; a server that fails is missing from there on, with the reason. */
@@ -101,7 +103,7 @@ class RunningComparison {
   }
 
   #isWanted(name: string): boolean {
-    return this.#plan.only?.includes(name) ?? true;
+    return this.#plan.only.includes(name);
   }
 
   async #runRound(server: BenchServer, mix: Mix, round: number): Promise<void> {

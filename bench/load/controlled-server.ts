@@ -34,7 +34,8 @@ const CONTROL = 'test/integration/support/thread-control.mjs';
  * `one`: all its threads share one core, as in the comparison with other servers; main and compile
  * thread then take their time from the worker. `both`: they may run beside the load as well.
  */
-export type Cores = 'one' | 'both';
+export const CORES = ['one', 'both'] as const;
+export type Cores = (typeof CORES)[number];
 
 export interface ControlledOptions {
   /** Empty; taken down by the caller. */

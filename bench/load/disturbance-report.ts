@@ -49,6 +49,11 @@ export interface DisturbanceRow {
   /** The last fifth of a second of that: images opened and swapped, old ones given back. */
   readonly swap: Phase;
   readonly after: Phase;
+  /**
+   * Before the first round and after the last. What each round leaves behind is in both maxima of
+   * `before` and `after` and shows only here. Results of an earlier bench have none.
+   */
+  readonly mebibytesOverRounds?: { readonly first: number; readonly last: number };
 }
 
 export interface DisturbanceResult {

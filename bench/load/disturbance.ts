@@ -16,9 +16,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
 import { median } from '../measure.ts';
-import type { Cores } from './controlled-server.ts';
+import { CORES, type Cores } from './controlled-server.ts';
 import {
   disturbanceTable,
   DISTURBANCES,
@@ -34,6 +33,7 @@ import {
   type LoadedServer,
   type Scene,
 } from './loaded-server.ts';
+import { BenchOptions, endWithoutResult } from './options.ts';
 import { percentileUs, sourceAddress, startSources, type SourcesRun } from './sources.ts';
 
 const INTERVAL_MS = 50;
@@ -57,37 +57,42 @@ interface MemorySample {
 
 type Phases = Pick<DisturbanceRow, 'before' | 'during' | 'swap' | 'after'>;
 type Round = Phases & Pick<DisturbanceRow, 'sent' | 'lost' | 'dropped' | 'skipped'>;
+type Summary = Round & Pick<DisturbanceRow, 'mebibytesOverRounds'>;
 
-const { values } = parseArgs({
-  options: {
+const options = new BenchOptions(
+  `npm run bench:load -- disturbance [--names N] [--subscribers N] [--rounds N] [--cores ${CORES.join(',')}] [--only ${DISTURBANCES.join(',')}] [--out FILE] [--smoke]`,
+  {
     names: { type: 'string', default: '1000000' },
     subscribers: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '5' },
-    cores: { type: 'string', default: 'one,both' },
-    only: { type: 'string', default: DISTURBANCES.join(',') },
-    smoke: { type: 'boolean', default: false },
+    cores: { type: 'string' },
+    only: { type: 'string' },
+    smoke: { type: 'boolean' },
     out: { type: 'string', default: 'dist-bench/results/disturbance.json' },
   },
-});
-const nameCount = values.smoke ? 2000 : Number(values.names);
-const subscriberCount = values.smoke ? 100 : Number(values.subscribers);
-const rounds = values.smoke ? 1 : Number(values.rounds);
+);
+const isSmoke = options.is('smoke');
+const nameCount = isSmoke ? 2000 : options.amount('names');
+const subscriberCount = isSmoke ? 100 : options.amount('subscribers');
+const rounds = isSmoke ? 1 : options.amount('rounds');
 /** Before and after the change. */
-const calmMs = values.smoke ? 300 : 3000;
-const isAsked = new Set(values.only.split(','));
+const calmMs = isSmoke ? 300 : 3000;
+const isAsked = new Set<Disturbance>(options.words('only', DISTURBANCES));
 
 const [loadAverage = 0] = loadavg();
 const rows: DisturbanceRow[] = [];
-for (const cores of values.cores.split(',') as Cores[]) {
+for (const cores of options.words('cores', CORES)) {
   rows.push(...(await measure(cores, 1, ['list', 'plan', 'subscribers'])));
   rows.push(...(await measure(cores, 2, ['kill'])));
 }
+if (rows.length === 0) endWithoutResult();
 const result: DisturbanceResult = {
   at: new Date().toISOString(),
   ...{ nameCount, subscribers: subscriberCount, rounds, loadAverage, rows },
 };
-mkdirSync(dirname(values.out), { recursive: true });
-writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
+const out = options.text('out');
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
 console.log(disturbanceTable(result));
 
 /** One server for all that are asked of these; they take turns, round by round. */
@@ -105,7 +110,7 @@ async function measure(
   const common = { nameCount, sources: subscriberCount, seconds: PEAK_SECONDS };
   const scene: Scene = { ...common, workers, cores, document };
   return withLoadedServer(scene, async (loaded) => {
-    const rate = values.smoke ? SMOKE_RATE : (await measurePeak(scene, loaded)).peak / 2;
+    const rate = isSmoke ? SMOKE_RATE : (await measurePeak(scene, loaded)).peak / 2;
     const changes = prepareChanges(loaded);
     const done = new Map(asked.map((one) => [one, [] as Round[]]));
     for (let round = 0; round < rounds; round++) {
@@ -222,7 +227,7 @@ function phasesOf(
   };
 }
 
-function summarise(done: readonly Round[]): Round {
+function summarise(done: readonly Round[]): Summary {
   const sum = (figure: 'sent' | 'lost' | 'dropped' | 'skipped'): number =>
     done.reduce((total, round) => total + round[figure], 0);
   const phase = (name: keyof Phases): Phase => phaseOf(done.map((round) => round[name]));
@@ -230,6 +235,10 @@ function summarise(done: readonly Round[]): Round {
     ...{ sent: sum('sent'), lost: sum('lost'), dropped: sum('dropped'), skipped: sum('skipped') },
     ...{ before: phase('before'), during: phase('during') },
     ...{ swap: phase('swap'), after: phase('after') },
+    mebibytesOverRounds: {
+      first: done[0]?.before.mebibytesMax ?? Number.NaN,
+      last: done.at(-1)?.after.mebibytesMax ?? Number.NaN,
+    },
   };
 }
 

@@ -147,7 +147,8 @@ function ownFigures({ comparison, isAllocationFree }: Results): Figure[] {
 
 function disturbanceFigures(result: DisturbanceResult | null): Figure[] {
   const rows = result?.rows.filter(({ disturbance }) => disturbance === 'list') ?? [];
-  return rows.flatMap(({ cores, lost, before, swap, after }) => {
+  return rows.flatMap(({ cores, lost, before, swap, after, mebibytesOverRounds }) => {
+    const { first = Number.NaN, last = Number.NaN } = mebibytesOverRounds ?? {};
     const what = `list update at half of the peak, ${WHERE[cores]}`;
     return [
       atMost(`${what}: queries lost`, lost, 0, 0),
@@ -157,14 +158,15 @@ function disturbanceFigures(result: DisturbanceResult | null): Figure[] {
         SWAP_RATIO_MAX,
         2,
       ),
-      memoryFigure(what, before.mebibytesMax, after.mebibytesMax),
+      memoryFigure(`${what}: MiB after by MiB before`, before.mebibytesMax, after.mebibytesMax),
+      memoryFigure(`${what}: MiB after the last round by MiB before the first`, first, last),
     ];
   });
 }
 
 /** A level that is high before already makes a small ratio, so both are shown beside it. */
 function memoryFigure(what: string, before: number, after: number): Figure {
-  const figure = atMost(`${what}: MiB after by MiB before`, after / before, MEMORY_RATIO_MAX, 2);
+  const figure = atMost(what, after / before, MEMORY_RATIO_MAX, 2);
   const measured = `${number(after, 0)} / ${number(before, 0)} = ${figure.measured}`;
   return { ...figure, measured };
 }

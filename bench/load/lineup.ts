@@ -19,6 +19,8 @@ const PEERS = [unboundLocalZones, unboundRpz, dnsdist, pdnsRecursor, knotResolve
 export const OURS = 'stairgate';
 export const OURS_DGRAM = 'stairgate-dgram';
 export const PEER_NAMES = PEERS.map(({ name }) => name);
+/** All that `lineup` can start. */
+export const SERVER_NAMES = [OURS, OURS_DGRAM, ...PEER_NAMES, BASELINE];
 
 export interface Starter {
   readonly name: string;

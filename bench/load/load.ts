@@ -14,10 +14,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { compare } from './comparison.ts';
+import { compare, COMPARED_NAMES } from './comparison.ts';
 import { measureGrowth } from './growth.ts';
 import { readMachine } from './machine.ts';
+import { BenchOptions, endWithoutResult } from './options.ts';
 import { isPinned, LOAD_CORE, pinSelf } from './processes.ts';
 import { loadResults, saveResults, tablesOf, writePage } from './report.ts';
 import type { Comparison, GrowthCurve, Results } from './results.ts';
@@ -31,29 +31,41 @@ const GROWTH_NAMES = 100_000;
 const NAME_COUNTS = [10_000, 100_000, 1_000_000, 5_000_000];
 const SUBSCRIBER_COUNTS = [1, 10_000, 100_000, 1_000_000];
 
-const { values: flags } = parseArgs({
-  options: {
+const PARTS = ['comparison', 'growth', 'allocation'] as const;
+
+const options = new BenchOptions(
+  `npm run bench:load -- [--names N] [--rounds N] [--seconds S] [--only SERVER,…] [--parts ${PARTS.join(',')}] [--write] [--page] [--smoke]; other benches: npm run bench:load -- disturbance | overload | sessions`,
+  {
     names: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1.5' },
     only: { type: 'string' },
-    parts: { type: 'string', default: 'comparison,growth,allocation' },
-    write: { type: 'boolean', default: false },
-    page: { type: 'boolean', default: false },
-    smoke: { type: 'boolean', default: false },
+    parts: { type: 'string' },
+    write: { type: 'boolean' },
+    page: { type: 'boolean' },
+    smoke: { type: 'boolean' },
   },
-});
-const parts = flags.smoke ? ['comparison', 'growth'] : flags.parts.split(',');
-const rounds = flags.smoke ? 1 : Number(flags.rounds);
-const seconds = flags.smoke ? 0.1 : Number(flags.seconds);
+);
+const isSmoke = options.is('smoke');
+const parts = isSmoke ? ['comparison', 'growth'] : options.words('parts', PARTS);
+const rounds = isSmoke ? 1 : options.amount('rounds');
+const seconds = isSmoke ? 0.1 : options.amount('seconds');
+const nameCount = isSmoke ? 2000 : options.amount('names');
+const servers = options.words('only', COMPARED_NAMES);
 
-if (flags.page) {
-  await writePage(loadResults());
+if (options.is('page')) {
+  await writePage(loadResults() ?? options.fail('There are no results yet'));
 } else {
   const results = await measureAll();
   console.log(`\n${tablesOf(results)}`);
-  if (!flags.smoke) saveResults(results);
-  if (flags.write) await writePage(results);
+  if (!isAnythingMeasured(results)) endWithoutResult();
+  if (!isSmoke) saveResults(results);
+  if (options.is('write')) await writePage(results);
+}
+
+function isAnythingMeasured({ comparison, growth, isAllocationFree }: Results): boolean {
+  const hasPoints = growth.some(({ points }) => points.length > 0);
+  return comparison.runs.length > 0 || hasPoints || isAllocationFree !== null;
 }
 
 async function measureAll(): Promise<Results> {
@@ -81,14 +93,14 @@ async function measureAll(): Promise<Results> {
 }
 
 async function measureComparison(folder: string, upstreamPort: number): Promise<Comparison> {
-  const workload = writeWorkload(folder, flags.smoke ? 2000 : Number(flags.names));
-  const only = parts.includes('comparison') ? (flags.only?.split(',') ?? null) : [];
+  const workload = writeWorkload(folder, nameCount);
+  const only = parts.includes('comparison') ? servers : [];
   return compare(folder, workload, upstreamPort, { rounds, seconds, only });
 }
 
 async function measureCurves(folder: string, upstreamPort: number): Promise<GrowthCurve[]> {
   if (!parts.includes('growth') || !isCompilerFound) return [];
-  const sizes = flags.smoke
+  const sizes = isSmoke
     ? { names: 2000, nameCounts: [], subscriberCounts: [1000], workerCounts: [] }
     : {
         names: GROWTH_NAMES,

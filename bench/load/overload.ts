@@ -15,9 +15,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname } from 'node:path';
-import { parseArgs } from 'node:util';
 import { median } from '../measure.ts';
-import type { ControlledServer, Cores } from './controlled-server.ts';
+import { CORES, type ControlledServer, type Cores } from './controlled-server.ts';
 import {
   checkAnswers,
   measurePeak,
@@ -33,6 +32,7 @@ import {
   type OverloadRow,
   type OverloadSetting,
 } from './overload-report.ts';
+import { BenchOptions } from './options.ts';
 import { runSources, type SourcesReport } from './sources.ts';
 
 const FACTORS = [1, 1.5, 2, 3];
@@ -43,30 +43,33 @@ const WRITE_EVERY_MS = 1000;
 
 type Round = Pick<OverloadSetting, 'before' | 'rows' | 'after'>;
 
-const { values } = parseArgs({
-  options: {
+const options = new BenchOptions(
+  `npm run bench:load -- overload [--names N] [--rounds N] [--seconds S] [--cores ${CORES.join(',')}] [--out FILE] [--smoke]`,
+  {
     names: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
-    cores: { type: 'string', default: 'one,both' },
-    smoke: { type: 'boolean', default: false },
+    cores: { type: 'string' },
+    smoke: { type: 'boolean' },
     out: { type: 'string', default: 'dist-bench/results/overload.json' },
   },
-});
-const nameCount = values.smoke ? 2000 : Number(values.names);
-const rounds = values.smoke ? 1 : Number(values.rounds);
-const seconds = values.smoke ? 0.5 : Number(values.seconds);
+);
+const isSmoke = options.is('smoke');
+const nameCount = isSmoke ? 2000 : options.amount('names');
+const rounds = isSmoke ? 1 : options.amount('rounds');
+const seconds = isSmoke ? 0.5 : options.amount('seconds');
 const workers = 1;
 
 const [loadAverage = 0] = loadavg();
 const settings: OverloadSetting[] = [];
-for (const cores of values.cores.split(',') as Cores[]) settings.push(await measure(cores));
+for (const cores of options.words('cores', CORES)) settings.push(await measure(cores));
 const result: OverloadResult = {
   at: new Date().toISOString(),
   ...{ nameCount, sources: SOURCES, workers, rounds, loadAverage, settings },
 };
-mkdirSync(dirname(values.out), { recursive: true });
-writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
+const out = options.text('out');
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
 console.log(overloadTable(result));
 
 async function measure(cores: Cores): Promise<OverloadSetting> {

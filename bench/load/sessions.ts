@@ -12,8 +12,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ControlledServer } from './controlled-server.ts';
+import { BenchOptions } from './options.ts';
 import { PlanAsker } from './plan-asker.ts';
 
 export interface SessionsResult {
@@ -59,17 +59,19 @@ const ASKERS = 64;
 const QUERIES_A_SECOND = 500;
 const ENDED_SHARE = 0.1;
 
-const { values } = parseArgs({
-  options: {
+const options = new BenchOptions(
+  'npm run bench:load -- sessions [--subscribers N] [--changes A_SECOND] [--seconds S] [--smoke]',
+  {
     subscribers: { type: 'string', default: '1000000' },
     changes: { type: 'string', default: '5000' },
     seconds: { type: 'string', default: '60' },
-    smoke: { type: 'boolean', default: false },
+    smoke: { type: 'boolean' },
   },
-});
-const subscribers = values.smoke ? 20_000 : Number(values.subscribers);
-const changesPerSecond = values.smoke ? 2000 : Number(values.changes);
-const seconds = values.smoke ? 1 : Number(values.seconds);
+);
+const isSmoke = options.is('smoke');
+const subscribers = isSmoke ? 20_000 : options.amount('subscribers');
+const changesPerSecond = isSmoke ? 2000 : options.amount('changes');
+const seconds = isSmoke ? 1 : options.amount('seconds');
 
 const folder = mkdtempSync(join(tmpdir(), 'stairgate-bench-'));
 const server = await ControlledServer.start({

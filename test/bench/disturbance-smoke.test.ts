@@ -42,7 +42,9 @@ describe.skipIf(!hasCompiler)(title, () => {
   it('loses nothing while lists, plans and subscribers change and a worker dies', async () => {
     const result = await runBench<DisturbanceResult>('disturbance');
     expect(result.rows.map(({ disturbance }) => disturbance)).toEqual([...DISTURBANCES]);
-    for (const { disturbance, sent, lost, during } of result.rows) {
+    for (const { disturbance, sent, lost, during, ...row } of result.rows) {
+      expect(row.mebibytesOverRounds?.first, disturbance).toBe(row.before.mebibytesMax);
+      expect(row.mebibytesOverRounds?.last, disturbance).toBe(row.after.mebibytesMax);
       expect(sent, disturbance).toBeGreaterThan(100);
       expect(during.p99us, disturbance).toBeGreaterThan(0);
       // What the kernel had put into a dying worker's socket is gone.
