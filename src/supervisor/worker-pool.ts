@@ -10,9 +10,10 @@
  * change that a dying worker never acknowledged is in force on its successor.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../lib/errors.ts';
-import type { Endpoint } from '../lib/endpoint.ts';
+import { formatEndpoint, type Endpoint } from '../lib/endpoint.ts';
 import { COUNTERS_BYTES } from '../resolver/query-record.ts';
 import type {
   ImageSet,
@@ -214,7 +215,9 @@ export class WorkerPool {
     const { log } = this.#options;
     if (isSilent(seat)) log.info({ worker: seat.index }, 'a worker answers again');
     seat.silentRounds = 0;
-    if (message.kind === 'listening') {
+    if (message.kind === 'listening' && seat.state !== 'starting') {
+      this.#listenElsewhere(seat, message.addresses);
+    } else if (message.kind === 'listening') {
       seat.state = 'serving';
       seat.addresses = message.addresses;
       for (const kept of seat.kept.splice(0)) this.#post(seat, kept);
@@ -229,6 +232,17 @@ export class WorkerPool {
     for (const waiting of [...this.#waiting]) {
       if (waiting.isReached(message)) this.#arrive(waiting, seat);
     }
+  }
+
+  /** Addresses of this machine came or went under a wildcard. */
+  #listenElsewhere(seat: Seat, addresses: readonly Endpoint[]): void {
+    if (isDeepStrictEqual(addresses, seat.addresses)) return;
+    seat.addresses = addresses;
+    const listeners = addresses.map(formatEndpoint);
+    this.#options.log.info(
+      { worker: seat.index, listeners },
+      'a worker listens on other addresses',
+    );
   }
 
   /** A thread is gone: by request, in the first start (which then fails), or unasked. */

@@ -34,6 +34,8 @@ export interface ListenersOptions {
   readonly handler: BatchHandler;
   readonly onFault: (error: unknown) => void;
   readonly warn: (message: string) => void;
+  /** `addresses` may be others than at the end of `open`. */
+  readonly onChange: () => void;
 }
 
 export class Listeners {
@@ -101,7 +103,8 @@ export class Listeners {
       addresses: [address],
       onChange: ({ added, removed }) => {
         for (const local of removed) this.#closeAddress(local, port);
-        for (const local of added) this.#openLater(watcher, local, port);
+        for (const local of added) void this.#openLater(watcher, local, port);
+        this.#options.onChange();
       },
     });
     watcher.start();
@@ -146,12 +149,15 @@ export class Listeners {
   }
 
   /** A new address that cannot be bound yet is tried again at the next look. */
-  #openLater(watcher: LocalAddressWatcher, address: string, port: number): void {
-    this.#openAddress(address, port).catch((error: unknown) => {
+  async #openLater(watcher: LocalAddressWatcher, address: string, port: number): Promise<void> {
+    try {
+      await this.#openAddress(address, port);
+    } catch (error) {
       this.#closeAddress(address, port);
       watcher.retry(address);
       this.#options.warn(`Listening on the new address ${address}: ${messageOf(error)}`);
-    });
+    }
+    this.#options.onChange();
   }
 
   #closeAddress(address: string, port: number): void {

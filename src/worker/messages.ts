@@ -137,6 +137,7 @@ export interface StopMessage {
 export type MainMessage =
   StartMessage | InstallMessage | ConfigureMessage | PingMessage | StopMessage;
 
+/** Answers `start`, and comes again where the addresses of this machine have changed. */
 export interface ListeningMessage {
   readonly kind: 'listening';
   /** What was bound, wildcards expanded, ports as the kernel gave them. */

@@ -80,6 +80,9 @@ class Worker {
       warn: (message) => {
         post({ kind: 'log', level: 'warn', message });
       },
+      onChange: () => {
+        post({ kind: 'listening', addresses: this.#listeners.addresses });
+      },
     });
     // The forwarder is replaced when upstreams change; the resolver keeps this one hand on it.
     const forwarder: Forwarder = {

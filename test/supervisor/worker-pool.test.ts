@@ -171,6 +171,17 @@ describe('a pool of workers', () => {
     });
   });
 
+  it('follows the addresses that are served, and says so once', async () => {
+    const { pool, state } = aPool();
+    await pool.start(1);
+    state.behaviourOf = () => 'listens elsewhere';
+    await pool.configure();
+    expect(pool.addresses()).toEqual([...LISTEN, { address: '192.0.2.7', port: 5300 }]);
+    expect(statesOf(pool)).toEqual(['serving']);
+    const said = 'a worker listens on other addresses';
+    expect(state.logs.filter((line) => line === said)).toHaveLength(1);
+  });
+
   it('hands on a new configuration', async () => {
     const { pool, state } = aPool();
     await pool.start(2);
