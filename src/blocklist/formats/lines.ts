@@ -29,6 +29,7 @@ export interface ListLine {
 /**
  * Calls `parseLine` for every line that is not blank.
  * @param letGo called when the octets of the lines so far are about to be overwritten
+ * @param afterTooLong called when a line was refused unread, for formats whose records span lines
  * @returns the number of lines, blank ones included
  */
 export function forEachLine(
@@ -36,6 +37,7 @@ export function forEachLine(
   sink: ListSink,
   parseLine: (line: ListLine, sink: ListSink) => void,
   letGo: () => void = () => undefined,
+  afterTooLong: () => void = () => undefined,
 ): number {
   const window = openWindow(content);
   const { octets } = window;
@@ -50,6 +52,7 @@ export function forEachLine(
       // Before white space is trimmed: of a cut line, the window shows no end.
       if (end - at > LINE_OCTETS_MAX) {
         reject(line, sink, 'line-too-long', at, end);
+        afterTooLong();
       } else {
         line.start = skipSpace(octets, at, end);
         line.end = trimSpace(octets, line.start, end);

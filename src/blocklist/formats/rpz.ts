@@ -14,11 +14,12 @@
  *
  * The reader knows the master file format (RFC 1035, section 5) as far as zones of this kind use it:
  * $ORIGIN, $TTL, relative and absolute names, `@`, repeated owners, TTL and class in either order,
- * comments, and a parenthesised SOA.
+ * comments, and a parenthesised SOA. Where such a record does not end as it should, it is refused by
+ * the number of its first line, and each line after that up to the next that begins a record.
  */
 
 import type { ListLine } from './lines.ts';
-import { forEachLine, isSpace, reject, startsWith } from './lines.ts';
+import { forEachLine, isSpace, reject, startsWith, textOf } from './lines.ts';
 import type { FaultReason, ListContent, ListSink } from './list-format.ts';
 import { COVER_BELOW, COVER_EXACT } from './list-format.ts';
 import { emitEntry, emitException } from './list-name.ts';
@@ -31,6 +32,8 @@ const ASTERISK = 0x2a;
 const DOT = 0x2e;
 const DOLLAR = 0x24;
 
+/** Lines of one record in parentheses; a signature has a few. */
+const CONTINUATIONS_MAX = 32;
 /** Tokens of a line that matter: owner, TTL, class, type, and the target. */
 const TOKENS_MAX = 6;
 /** Records that every zone has and that are no rules. */
@@ -50,6 +53,12 @@ interface Zone {
   ownerStart: number;
   ownerEnd: number;
   parentheses: number;
+  /** Where the record in parentheses begins, and how many lines it has had since. */
+  openNumber: number;
+  openText: string;
+  continuations: number;
+  /** True after such a record that had no end: what follows may still be of it. */
+  isLost: boolean;
   /** Borders of the tokens of the line at hand. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
@@ -66,6 +75,10 @@ export function parseRpz(content: ListContent, sink: ListSink): number {
     ownerStart: 0,
     ownerEnd: 0,
     parentheses: 0,
+    openNumber: 0,
+    openText: '',
+    continuations: 0,
+    isLost: false,
     starts: new Int32Array(TOKENS_MAX),
     ends: new Int32Array(TOKENS_MAX),
     count: 0,
@@ -77,15 +90,56 @@ export function parseRpz(content: ListContent, sink: ListSink): number {
   const parse = (line: ListLine, into: ListSink): void => {
     parseLine(zone, line, into);
   };
-  return forEachLine(content, sink, parse, keepOwner);
+  // The parenthesis may have been closed on the line that nobody read.
+  const loseOpen = (): void => {
+    if (zone.parentheses > 0) refuseOpen(zone, sink);
+  };
+  const lineCount = forEachLine(content, sink, parse, keepOwner, loseOpen);
+  loseOpen();
+  return lineCount;
 }
 
 function parseLine(zone: Zone, line: ListLine, sink: ListSink): void {
   const isContinuation = zone.parentheses > 0;
   splitTokens(zone, line);
-  if (isContinuation || zone.count === 0) return;
+  if (isContinuation) {
+    zone.continuations++;
+    if (zone.parentheses > 0 && zone.continuations >= CONTINUATIONS_MAX) refuseOpen(zone, sink);
+    return;
+  }
+  if (zone.parentheses > 0) {
+    zone.openNumber = line.number;
+    zone.openText = textOf(line.content, line.start, line.end);
+    zone.continuations = 0;
+  }
+  if (zone.count === 0) return;
+  if (zone.isLost && !isBeginning(zone, line)) {
+    zone.parentheses = 0;
+    reject(line, sink, 'bad-syntax');
+    return;
+  }
+  zone.isLost = false;
   if (line.content[line.start] === DOLLAR) parseDirective(zone, line, sink);
   else parseRecord(zone, line, sink);
+}
+
+function refuseOpen(zone: Zone, sink: ListSink): void {
+  sink.reject(zone.openNumber, 'bad-syntax', zone.openText);
+  zone.parentheses = 0;
+  zone.isLost = true;
+}
+
+/** A directive, or an owner with more behind it than numbers, as the lines of an SOA have. */
+function isBeginning(zone: Zone, line: ListLine): boolean {
+  if (isIndented(line)) return false;
+  if (line.content[line.start] === DOLLAR) return true;
+  let index = 1;
+  while (index < zone.count && isTtlOrClass(zone, line, index)) index++;
+  return index < zone.count;
+}
+
+function isIndented(line: ListLine): boolean {
+  return line.start > 0 && isSpace(line.content[line.start - 1]!);
 }
 
 function parseDirective(zone: Zone, line: ListLine, sink: ListSink): void {
@@ -98,7 +152,7 @@ function parseDirective(zone: Zone, line: ListLine, sink: ListSink): void {
 }
 
 function parseRecord(zone: Zone, line: ListLine, sink: ListSink): void {
-  const isOwnerRepeated = line.start > 0 && isSpace(line.content[line.start - 1]!);
+  const isOwnerRepeated = isIndented(line);
   let index = isOwnerRepeated ? 0 : 1;
   while (index < zone.count && isTtlOrClass(zone, line, index)) index++;
   if (isToken(zone, line, index, 'soa')) {

@@ -273,6 +273,36 @@ f CNAME .
     });
   });
 
+  describe('an SOA in parentheses', () => {
+    const long = 'x'.repeat(5000);
+
+    test('whose end may stand on a line that is too long is refused, and what follows is read', () => {
+      for (const end of [`1 ; ${long}`, `1 ) ; ${long}`]) {
+        const text = `a.example CNAME .\n@ SOA ns. host. (\n${end}\n  2 3 )\n3600\nb.example CNAME .\nc.example CNAME .`;
+        expect(parse('rpz', text)).toMatchObject({
+          entries: ['1:a.example', '6:b.example', '7:c.example'],
+          faults: ['3:line-too-long', '2:bad-syntax', '4:bad-syntax', '5:bad-syntax'],
+          lines: 7,
+        });
+      }
+    });
+
+    test('that never ends is refused, and takes no more than its share of lines along', () => {
+      const names = Array.from({ length: 100 }, (_, index) => `n${index}.example CNAME .`);
+      const { entries, faults } = parse('rpz', ['@ SOA ns. host. (', ...names].join('\n'));
+      expect(faults).toEqual(['1:bad-syntax']);
+      expect(entries).toEqual(
+        names.slice(32).map((_, index) => `${index + 34}:n${index + 32}.example`),
+      );
+      expect(parse('rpz', 'a.example CNAME .\n@ SOA ns. host. (\nb.example CNAME .')).toMatchObject(
+        {
+          entries: ['1:a.example'],
+          faults: ['2:bad-syntax'],
+        },
+      );
+    });
+  });
+
   test('a dumped zone tells its apex by the SOA alone', () => {
     const text =
       'rpz.example. 60 IN SOA a. b. 1 2 3 4 5\nbad.test.rpz.example. 60 IN CNAME .\n*.bad.test.rpz.example. 60 IN CNAME .';
