@@ -24,7 +24,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { AppError, messageOf } from '../lib/errors.ts';
 
@@ -49,7 +49,7 @@ export function holdsDatabase(dataDir: string): boolean {
 export function prepareDataFolder(dataDir: string): void {
   try {
     refuseForeignFolder(dataDir);
-    mkdirSync(join(dataDir, LISTS_FOLDER), { recursive: true, mode: 0o700 });
+    makeFolder(join(dataDir, LISTS_FOLDER));
     chmodSync(dataDir, 0o700);
   } catch (error) {
     if (error instanceof AppError) throw error;
@@ -58,6 +58,23 @@ export function prepareDataFolder(dataDir: string): void {
       `Preparing the data folder "${dataDir}": ${messageOf(error)}; name a folder that this user may write with --data-dir`,
       { cause: error },
     );
+  }
+}
+
+/** Node's `recursive` tries for ever where a file system such as /proc takes no folder. */
+function makeFolder(path: string): void {
+  const missing: string[] = [];
+  // The root is there.
+  for (let folder = resolve(path); !existsSync(folder); folder = dirname(folder)) {
+    missing.push(folder);
+  }
+  for (const folder of missing.toReversed()) {
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+    } catch (error) {
+      // Another process that starts at the same time may have been quicker.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    }
   }
 }
 
