@@ -35,6 +35,9 @@ export interface SessionChanges {
 }
 
 const INSERT_ROWS = 2_000;
+/** No subscriber has more; a slip such as 0.0.0.0/0 would open the resolver to everybody. */
+const IPV4_LENGTH_MIN = 8;
+const IPV6_LENGTH_MIN = 16;
 /** Ended in one transaction: some milliseconds, then others have their turn. */
 const EXPIRED_ROWS = 500;
 
@@ -56,6 +59,10 @@ export async function writeSessions(
     if (subscriber === undefined) {
       faults.push(
         `upsert[${index}].subscriber: there is no subscriber ${quote(session.subscriber)}`,
+      );
+    } else if (text !== null && isTooWide(text)) {
+      faults.push(
+        `upsert[${index}].address: ${quote(session.address)} would make clients of half the world; valid: IPv4 from /${IPV4_LENGTH_MIN}, IPv6 from /${IPV6_LENGTH_MIN} on`,
       );
     } else if (text !== null) {
       rows.set(text, { prefix: textToKey(text), subscriber, expires_at: session.expiresAt });
@@ -148,6 +155,12 @@ function readPrefix(text: string, path: string, faults: string[]): string | null
     faults.push(`${path}: ${quote(text)} is no address or prefix; valid: such as 192.0.2.7/32`);
   }
   return prefix;
+}
+
+/** @param prefix canonical */
+function isTooWide(prefix: string): boolean {
+  const length = Number(prefix.split('/')[1]);
+  return length < (prefix.includes(':') ? IPV6_LENGTH_MIN : IPV4_LENGTH_MIN);
 }
 
 async function subscriberNumbers(tx: Db, ids: readonly string[]): Promise<Map<string, number>> {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -39,6 +39,27 @@ describe('the data folder', () => {
     const store = await aStore();
     expect(statSync(store.dataDir).mode & 0o777).toBe(0o700);
     expect(statSync(join(store.dataDir, 'admin.token')).mode & 0o777).toBe(0o600);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is refused with one sentence where the file system takes no folder',
+    async () => {
+      const dataDir = '/proc/stairgate/data';
+      // In a process of its own: what is tried for ever could not be ended here.
+      const url = new URL('../../dist/store/data-folder.js', import.meta.url).href;
+      const script = `import(${JSON.stringify(url)}).then(({ prepareDataFolder }) => prepareDataFolder(${JSON.stringify(dataDir)}))`;
+      const result = spawnSync(process.execPath, ['-e', script], { timeout: 15_000 });
+      expect(result.status).toBe(1);
+      expect(result.stderr.toString()).toMatch(
+        /Preparing the data folder "\/proc\/stairgate\/data": ENOENT: .*; name a folder that this user may write/,
+      );
+    },
+  );
+
+  test('is made with all folders above it', async () => {
+    const dataDir = join(aDataFolder(), 'a/b');
+    await expect(aStore(dataDir)).resolves.toBeDefined();
+    expect(statSync(join(dataDir, '..')).mode & 0o777).toBe(0o700);
   });
 
   test('is left alone where it is open to others and holds what is not ours', async () => {
@@ -594,6 +615,26 @@ describe('what a compile reads', () => {
     for await (const changes of store.expireSessions()) ended += changes.length;
     expect(ended).toBe(6_000);
     expect((await store.counts()).sessions).toBe(0);
+  });
+
+  test('a session for half of the world is refused, one for a network is not', async () => {
+    const store = await aStore();
+    await store.applyDocument(aDocument(store), ACTOR);
+    const sessionOn = (address: string) => ({ address, subscriber: 'home-1', expiresAt: 9e9 });
+    const wide = ['0.0.0.0/0', '128.0.0.0/7', '::/0', '2002::/15'].map(sessionOn);
+    const error = await faultOf(store.putSessions({ upsert: wide, remove: [] }));
+    expect(error.faults).toEqual(
+      wide.map(({ address }, index) =>
+        expect.stringMatching(
+          new RegExp(
+            `^upsert\\[${index}\\]\\.address: "${address}" .*valid: IPv4 from /8, IPv6 from /16`,
+          ),
+        ),
+      ),
+    );
+    const networks = ['10.0.0.0/8', '2001::/16'].map(sessionOn);
+    await store.putSessions({ upsert: networks, remove: ['0.0.0.0/0'] });
+    expect((await store.counts()).sessions).toBe(2);
   });
 
   test('sessions of unknown subscribers or on bad addresses change nothing', async () => {
