@@ -43,7 +43,7 @@ describe('the data folder', () => {
 
   test.runIf(process.platform === 'linux')(
     'is refused with one sentence where the file system takes no folder',
-    async () => {
+    () => {
       const dataDir = '/proc/stairgate/data';
       // In a process of its own: what is tried for ever could not be ended here.
       const url = new URL('../../dist/store/data-folder.js', import.meta.url).href;
@@ -624,12 +624,13 @@ describe('what a compile reads', () => {
     const wide = ['0.0.0.0/0', '128.0.0.0/7', '::/0', '2002::/15'].map(sessionOn);
     const error = await faultOf(store.putSessions({ upsert: wide, remove: [] }));
     expect(error.faults).toEqual(
-      wide.map(({ address }, index) =>
-        expect.stringMatching(
-          new RegExp(
-            `^upsert\\[${index}\\]\\.address: "${address}" .*valid: IPv4 from /8, IPv6 from /16`,
-          ),
-        ),
+      wide.map(
+        ({ address }, index) =>
+          expect.stringMatching(
+            new RegExp(
+              `^upsert\\[${index}\\]\\.address: "${address}" .*valid: IPv4 from /8, IPv6 from /16`,
+            ),
+          ) as unknown,
       ),
     );
     const networks = ['10.0.0.0/8', '2001::/16'].map(sessionOn);
