@@ -8,6 +8,10 @@
  * are refused, and so that a forged source gains nothing, refusals are limited per IPv4 /24 and IPv6
  * /48. Loopback is not limited. Each worker has its own buckets and its share of every rate.
  *
+ * Forwarders ask for many: they are configured, believed in what they say of their clients, and
+ * limited twice, as a whole by a rate of their own before the query is parsed, and once it is known
+ * for whom they ask (`admitIdentified`), in the bucket which that client has anyway.
+ *
  * Buckets live in a table of fixed size, eight to a set. A bucket says when it will be full again: it is
  * full at `fullAt`, and each query puts that off by one. Time is counted in queries, milliseconds times
  * the rate, so that a bucket needs no refilling, and one that was not seen for long is full by itself.
@@ -37,10 +41,16 @@ export const ADMIT_SILENT = 2;
 export const ADMIT_STRANGER_REFUSE = 3;
 /** A stranger whose network has had its refusals: nothing. */
 export const ADMIT_STRANGER_SILENT = 4;
-export type Admission = 0 | 1 | 2 | 3 | 4;
+/** A configured forwarder, within its rate: what it says of its client is believed. */
+export const ADMIT_FORWARDER = 5;
+export type Admission = 0 | 1 | 2 | 3 | 4 | 5;
 
 export interface AccessOptions {
   readonly prefixes: readonly IpPrefix[];
+  /** Who may speak for others; none unless given. */
+  readonly forwarders?: readonly IpPrefix[];
+  /** Queries a second of one forwarder, all workers together; needed where there are forwarders. */
+  readonly forwarderRatePerSecond?: number;
   /** Queries a second of one IPv4 address or IPv6 /56, all workers together; 0 = no limit. */
   readonly ratePerSecond: number;
   readonly burst: number;
@@ -55,6 +65,8 @@ export interface AccessOptions {
 export interface Access {
   /** The configured prefixes, in the form that is searched by prefix length; profile numbers are 0. */
   readonly prefixes: SubscriberTable;
+  /** The same of forwarders; null where there are none, which is all that most queries ask of it. */
+  readonly forwarders: SubscriberTable | null;
   readonly isRateLimited: boolean;
   /**
    * The monotonic time of the query at hand, written by the caller. One number in an array, since V8
@@ -63,6 +75,7 @@ export interface Access {
   readonly nowMs: Float64Array;
   readonly clients: BucketTable;
   readonly strangers: BucketTable;
+  readonly ofForwarders: BucketTable;
 }
 
 interface BucketTable {
@@ -80,6 +93,8 @@ interface BucketTable {
 
 const STRANGER_RATE = 10;
 const BUCKETS = 65_536;
+/** Forwarders are few. */
+const FORWARDER_BUCKETS = 1024;
 const WAYS = 8;
 /** Refusals go on to ten times the rate: one part answered, nine parts refused. */
 const QUERY = 1;
@@ -99,14 +114,30 @@ export function createAccess(options: AccessOptions, workers: number, seed: Hash
   const strangerRate = options.strangerRatePerSecond ?? STRANGER_RATE;
   const strangerBurst = options.strangerBurst ?? strangerRate * 2;
   const buckets = options.bucketsMax ?? BUCKETS;
-  const create = (rate: number, burst: number, ipv4: number, ipv6: number): BucketTable =>
-    createBuckets(rate / workers, burst / workers, buckets, seed, ipv4, ipv6);
+  const forwarders = options.forwarders ?? [];
+  const forwarderRate = options.forwarderRatePerSecond ?? 0;
+  const create = (
+    rate: number,
+    burst: number,
+    ipv4: number,
+    ipv6: number,
+    bucketsMax: number = buckets,
+  ): BucketTable => createBuckets(rate / workers, burst / workers, bucketsMax, seed, ipv4, ipv6);
   return {
     prefixes: compilePrefixes(options.prefixes, seed),
+    forwarders: forwarders.length > 0 ? compilePrefixes(forwarders, seed) : null,
     isRateLimited: options.ratePerSecond > 0,
     nowMs: new Float64Array(1),
     clients: create(options.ratePerSecond, options.burst, IPV4_ADDRESS, IPV6_NETWORK_56),
     strangers: create(strangerRate, strangerBurst, IPV4_NETWORK_24, IPV6_NETWORK_48),
+    // A second's worth at once: what a forwarder was asked while it waited comes together.
+    ofForwarders: create(
+      forwarderRate,
+      forwarderRate,
+      IPV4_ADDRESS,
+      IPV6_NETWORK_56,
+      FORWARDER_BUCKETS,
+    ),
   };
 }
 
@@ -122,23 +153,56 @@ export function admit(
   isKnownSubscriber: boolean,
 ): Admission {
   const isIpv4 = isIpv4Words(addresses, at);
-  const { clients, strangers, nowMs } = access;
+  if (access.forwarders !== null && lookUpAddress(access.forwarders, addresses, at) >= 0) {
+    const admission = admitWithin(access, access.ofForwarders, addresses, at, isIpv4);
+    return admission === ADMIT_OK ? ADMIT_FORWARDER : admission;
+  }
   if (!isKnownSubscriber && lookUpAddress(access.prefixes, addresses, at) < 0) {
+    const { strangers } = access;
     const bucket = findBucket(strangers, addresses, at, isIpv4);
-    return take(strangers, strangers.fullAt, bucket, nowMs, QUERY)
+    return take(strangers, strangers.fullAt, bucket, access.nowMs, QUERY)
       ? ADMIT_STRANGER_REFUSE
       : ADMIT_STRANGER_SILENT;
   }
-  if (!access.isRateLimited || isLoopback(addresses, at, isIpv4)) return ADMIT_OK;
+  if (!access.isRateLimited) return ADMIT_OK;
+  return admitWithin(access, access.clients, addresses, at, isIpv4);
+}
+
+/**
+ * Whether a client for whom a forwarder asks keeps within its own rate. Where it does not, it is
+ * always refused: silence would tell the forwarder that nobody is here, for its other clients too.
+ * @param addresses the client's address, or what stands for it (`resolver/identify`)
+ */
+export function admitIdentified(access: Access, addresses: Uint32Array, at: number): boolean {
+  const isIpv4 = isIpv4Words(addresses, at);
+  if (!access.isRateLimited || isLoopback(addresses, at, isIpv4)) return true;
+  const { clients, nowMs } = access;
   const bucket = findBucket(clients, addresses, at, isIpv4);
-  if (take(clients, clients.fullAt, bucket, nowMs, QUERY)) return ADMIT_OK;
-  const isRefused = take(clients, clients.refusalsFullAt, bucket, nowMs, REFUSAL);
-  return isRefused ? ADMIT_REFUSE : ADMIT_SILENT;
+  return take(clients, clients.fullAt, bucket, nowMs, QUERY);
 }
 
 /** True where not even a refusal is sent. */
 export function isSilent(admission: number): boolean {
   return admission === ADMIT_SILENT || admission === ADMIT_STRANGER_SILENT;
+}
+
+/** True where the query may be answered by policy. */
+export function isAdmitted(admission: number): boolean {
+  return admission === ADMIT_OK || admission === ADMIT_FORWARDER;
+}
+
+function admitWithin(
+  access: Access,
+  table: BucketTable,
+  addresses: Uint32Array,
+  at: number,
+  isIpv4: boolean,
+): Admission {
+  if (isLoopback(addresses, at, isIpv4)) return ADMIT_OK;
+  const bucket = findBucket(table, addresses, at, isIpv4);
+  if (take(table, table.fullAt, bucket, access.nowMs, QUERY)) return ADMIT_OK;
+  const isRefused = take(table, table.refusalsFullAt, bucket, access.nowMs, REFUSAL);
+  return isRefused ? ADMIT_REFUSE : ADMIT_SILENT;
 }
 
 /** 127.0.0.0/8 (RFC 1122, section 3.2.1.3) and ::1 (RFC 4291, section 2.5.3). */

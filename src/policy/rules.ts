@@ -37,10 +37,13 @@ export interface NameTableEntry {
 /** Values of rule sets. The greater value wins where a set holds a name twice: deny beats allow. */
 export const RULE_NONE = 0;
 export const RULE_ALLOW = 1;
-export const RULE_DENY = 2;
+/** Allowed also while the internet is off. */
+export const RULE_ALWAYS = 2;
+export const RULE_DENY = 3;
 
 const HEADER_WORDS = 4;
 const SLOT_WORDS = 4;
+const SLOT_VALUE = 3;
 const LOAD_MAX = 0.7;
 /** Spreads the set number over the high lane (2^32 divided by the golden ratio). */
 const SET_MULTIPLIER = 0x9e3779b1;
@@ -53,15 +56,16 @@ export function compileNameTable(entries: readonly NameTableEntry[], seed: HashS
   const slotCount = 2 ** Math.ceil(Math.log2(entries.length / LOAD_MAX + 1));
   const table = new Uint32Array(HEADER_WORDS + slotCount * SLOT_WORDS);
   table[0] = slotCount;
-  const ownerOf = new Map<number, Uint8Array>();
+  const owners = new Array<Uint8Array | undefined>(slotCount);
   const hashes = createSuffixHashes();
   for (const { set, name, value } of entries) {
     assert(set > 0 && value > 0, 'sets and values of a name table are 1 and above');
     hashSuffixes(hashes, seed, name, 0);
     const labels = hashes.labelCount;
-    const at = findSlot(table, set, hashes.high[labels]!, hashes.low[labels]!);
-    refuseCollision(ownerOf.get(at), name);
-    ownerOf.set(at, name);
+    const at = findSlot(table, set, hashes, labels);
+    const slot = (at - HEADER_WORDS) / SLOT_WORDS;
+    refuseCollision(owners[slot], name);
+    owners[slot] = name;
     table[at] = hashes.high[labels]!;
     table[at + 1] = hashes.low[labels]!;
     table[at + 2] = set;
@@ -102,36 +106,61 @@ export function lookUpSuffix(
   hashes: SuffixHashes,
   labels: number,
 ): number {
-  return table[findSlot(table, set, hashes.high[labels]!, hashes.low[labels]!) + 3]!;
+  return table[findSlot(table, set, hashes, labels) + SLOT_VALUE]!;
 }
 
-/** Word offset of the slot that holds the key, or of the never used slot where the probe ends. */
-function findSlot(table: NameTable, set: number, high: number, low: number): number {
+/**
+ * Word offset of the slot that holds the key, or of the never used slot where the probe ends. The hash
+ * is taken from the array here: handed over as two numbers it would be boxed.
+ */
+function findSlot(table: NameTable, set: number, hashes: SuffixHashes, labels: number): number {
+  const high = hashes.high[labels]!;
+  const low = hashes.low[labels]!;
   const last = table[0]! - 1;
   let slot = (high ^ Math.imul(set, SET_MULTIPLIER)) & last;
   for (;;) {
     const at = HEADER_WORDS + slot * SLOT_WORDS;
-    if (table[at + 3] === 0) return at;
+    if (table[at + SLOT_VALUE] === 0) return at;
     if (table[at] === high && table[at + 1] === low && table[at + 2] === set) return at;
     slot = (slot + 1) & last;
   }
 }
 
-/** A bit for each name of some tables, whatever its set: most names that are asked are in none of them. */
+/**
+ * What is wrong with words that claim to be a table, or null. After this every probe ends, inside the
+ * table, and every value is at most `valueMax`.
+ */
+export function findTableFault(table: NameTable, valueMax: number): string | null {
+  const slotCount = table[0] ?? 0;
+  const isPowerOfTwo = slotCount > 0 && (slotCount & (slotCount - 1)) === 0;
+  if (!isPowerOfTwo || table.length !== HEADER_WORDS + slotCount * SLOT_WORDS) {
+    return `${slotCount} slots do not fill ${table.length} words`;
+  }
+  let used = 0;
+  for (let at = HEADER_WORDS + SLOT_VALUE; at < table.length; at += SLOT_WORDS) {
+    const value = table[at]!;
+    if (value > valueMax) return `the value ${value} is above ${valueMax}`;
+    if (value !== 0) used++;
+  }
+  return used === slotCount ? 'no slot is free' : null;
+}
+
+/**
+ * Two bits for each name of some tables, whatever its set: most names that are asked are in none of
+ * them. Both bits lie in one word, so that a name costs one look.
+ */
 export type NameFilter = Uint32Array;
 
-/** So few of the bits are set that the others answer nearly always. */
-const FILTER_BITS_PER_NAME = 32;
-
-/** A filter of all names in the tables; its length is a power of two. */
+/** A filter of all names in the tables, a word a slot; its length is a power of two. */
 export function createNameFilter(tables: readonly NameTable[]): NameFilter {
   const slotCount = tables.reduce((sum, table) => sum + table[0]!, 0);
-  const words = 2 ** Math.ceil(Math.log2((slotCount * FILTER_BITS_PER_NAME) / 32));
+  const words = 2 ** Math.ceil(Math.log2(slotCount));
   const filter = new Uint32Array(words);
   for (const table of tables) {
     for (let at = HEADER_WORDS; at < table.length; at += SLOT_WORDS) {
       const low = table[at + 1]!;
-      if (table[at + 3] !== 0) filter[(low >>> 5) & (words - 1)]! |= 1 << (low & 31);
+      const bits = (1 << (low & 31)) | (1 << ((low >>> 5) & 31));
+      if (table[at + SLOT_VALUE] !== 0) filter[(low >>> 10) & (words - 1)]! |= bits;
     }
   }
   return filter;
@@ -142,8 +171,9 @@ export function mayHoldSuffix(filter: NameFilter, hashes: SuffixHashes): boolean
   const { low, labelCount } = hashes;
   const last = filter.length - 1;
   for (let labels = 0; labels <= labelCount; labels++) {
-    const bits = low[labels]!;
-    if (((filter[(bits >>> 5) & last]! >>> (bits & 31)) & 1) !== 0) return true;
+    const hash = low[labels]!;
+    const bits = (1 << (hash & 31)) | (1 << ((hash >>> 5) & 31));
+    if ((filter[(hash >>> 10) & last]! & bits) === bits) return true;
   }
   return false;
 }

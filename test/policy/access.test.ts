@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { parseIpAddress, parseIpPrefix } from '../../src/lib/ip-address.ts';
 import {
+  ADMIT_FORWARDER,
   ADMIT_OK,
   ADMIT_REFUSE,
   ADMIT_SILENT,
   ADMIT_STRANGER_REFUSE,
   ADMIT_STRANGER_SILENT,
   admit,
+  admitIdentified,
   createAccess,
+  isAdmitted,
   isSilent,
   type Access,
   type AccessOptions,
@@ -153,20 +156,86 @@ describe('strangers', () => {
   });
 });
 
-test('silence is told from what gets an answer', () => {
-  const all = [ADMIT_OK, ADMIT_REFUSE, ADMIT_SILENT, ADMIT_STRANGER_REFUSE, ADMIT_STRANGER_SILENT];
-  expect(all.filter(isSilent)).toEqual([ADMIT_SILENT, ADMIT_STRANGER_SILENT]);
+describe('forwarders', () => {
+  const FORWARDER = '198.51.100.53';
+  const options = { forwarders: ['198.51.100.53/32', '2001:db8:53::/64'] };
+
+  test('are known without standing among the prefixes, and nobody else is one', () => {
+    const access = anAccess({ ...options, forwarderRatePerSecond: 1000 });
+    expect(ask(access, FORWARDER)).toBe(ADMIT_FORWARDER);
+    expect(ask(access, '2001:db8:53::1')).toBe(ADMIT_FORWARDER);
+    expect(ask(access, '198.51.100.54')).toBe(ADMIT_STRANGER_REFUSE);
+    expect(ask(access, '192.0.2.1')).toBe(ADMIT_OK);
+    expect(ask(access, FORWARDER, 0, true)).toBe(ADMIT_FORWARDER);
+  });
+
+  test('have a rate of their own, far above that of a client', () => {
+    const access = anAccess({ ...options, forwarderRatePerSecond: 1000 });
+    const counts = countOf(access, FORWARDER, 20_000, 0);
+    expect(counts).toEqual({
+      [ADMIT_FORWARDER]: 1000,
+      [ADMIT_REFUSE]: 9000,
+      [ADMIT_SILENT]: 10_000,
+    });
+    expect(ask(access, FORWARDER, 1)).toBe(ADMIT_FORWARDER);
+    expect(ask(access, '192.0.2.1')).toBe(ADMIT_OK);
+  });
+
+  test('on loopback are not limited', () => {
+    const access = anAccess({ forwarders: ['127.0.0.0/8'], forwarderRatePerSecond: 1 });
+    expect(countOf(access, '127.0.0.2', 100, 0)).toEqual({ [ADMIT_FORWARDER]: 100 });
+  });
+
+  test('a client behind one has the bucket that it would have by itself', () => {
+    const access = anAccess({ ...options, forwarderRatePerSecond: 1000 });
+    const identified = (address: string): boolean =>
+      admitIdentified(access, Uint32Array.from([7, ...parseIpAddress(address)!]), 1);
+    const answers = Array.from({ length: 150 }, () => identified('203.0.113.7'));
+    expect(answers.filter(Boolean)).toHaveLength(100);
+    expect(identified('203.0.113.8')).toBe(true);
+    expect(ask(access, '203.0.113.7', 0, true)).toBe(ADMIT_REFUSE);
+    expect(identified('127.0.0.1')).toBe(true);
+  });
+
+  test('a client behind one is not limited where nobody is', () => {
+    const access = anAccess({ ...options, ratePerSecond: 0, burst: 0, forwarderRatePerSecond: 9 });
+    const address = Uint32Array.from(parseIpAddress('203.0.113.7')!);
+    expect(admitIdentified(access, address, 0)).toBe(true);
+  });
 });
 
-type Overrides = Partial<Omit<AccessOptions, 'prefixes'>> & { prefixes?: readonly string[] };
+test('silence is told from what gets an answer, and both from what policy may answer', () => {
+  const all = [
+    ADMIT_OK,
+    ADMIT_REFUSE,
+    ADMIT_SILENT,
+    ADMIT_STRANGER_REFUSE,
+    ADMIT_STRANGER_SILENT,
+    ADMIT_FORWARDER,
+  ];
+  expect(all.filter(isSilent)).toEqual([ADMIT_SILENT, ADMIT_STRANGER_SILENT]);
+  expect(all.filter(isAdmitted)).toEqual([ADMIT_OK, ADMIT_FORWARDER]);
+});
+
+type Overrides = Partial<Omit<AccessOptions, 'prefixes' | 'forwarders'>> & {
+  prefixes?: readonly string[];
+  forwarders?: readonly string[];
+};
 
 function anAccess(overrides: Overrides): Access {
   return createAccess(optionsOf(overrides), 1, SEED);
 }
 
-function optionsOf({ prefixes = PREFIXES, ...others }: Overrides): AccessOptions {
-  const parsed = prefixes.map((text) => parseIpPrefix(text)!);
-  return { ratePerSecond: 10, burst: 100, ...others, prefixes: parsed };
+function optionsOf(overrides: Overrides): AccessOptions {
+  const { prefixes = PREFIXES, forwarders = [], ...others } = overrides;
+  const parse = (texts: readonly string[]) => texts.map((text) => parseIpPrefix(text)!);
+  return {
+    ratePerSecond: 10,
+    burst: 100,
+    ...others,
+    prefixes: parse(prefixes),
+    forwarders: parse(forwarders),
+  };
 }
 
 function ask(access: Access, address: string, nowMs = 0, isKnownSubscriber = false): number {

@@ -1,7 +1,11 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EDE_BLOCKED, EDE_CENSORED, EDE_FILTERED, EDE_NONE } from '../../src/dns/constants.ts';
-import { compilePolicies, type OwnRules, type PolicyPlan } from '../../src/policy/compile.ts';
+import {
+  EDE_BLOCKED,
+  EDE_CENSORED,
+  EDE_FILTERED,
+  EDE_FORGED_ANSWER,
+  EDE_NONE,
+} from '../../src/dns/constants.ts';
 import {
   ALLOW_HOUSEHOLD,
   ALLOW_NOTHING,
@@ -9,7 +13,10 @@ import {
   ALLOW_PROTECTED,
   DECIDE_BLOCK,
   DECIDE_PASS,
+  DECIDE_SAFE_SEARCH,
   DECIDE_SPECIAL,
+  LEVEL_GRANT,
+  LEVEL_NONE,
   LEVEL_PLAN,
   LEVEL_PROFILE,
   LEVEL_SUBSCRIBER,
@@ -26,38 +33,39 @@ import {
   BLOCKING_NODATA,
   BLOCKING_NXDOMAIN,
   BLOCKING_ZERO,
-  openPolicyImage,
-  textAt,
-  textLength,
+  policyRecordOf,
   type PolicyImage,
 } from '../../src/policy/image.ts';
+import type { OwnSettings, PolicyInput, PolicyPlan } from '../../src/policy/policy-input.ts';
 import { SPECIAL_CANARY, SPECIAL_LOCALHOST, SPECIAL_NONE } from '../../src/policy/special-names.ts';
 import {
-  decideNaively,
-  decideTargetNaively,
-  type NaivePolicy,
-  type NaiveSpecial,
-  type NaiveVerdict,
-} from '../support/naive-policy.ts';
-import {
   ADULT,
+  AT,
   BYPASS,
-  CATEGORIES,
   GAMBLING,
+  HOUR,
   LAW,
   MALWARE,
   PROTECTED,
-  SEED,
+  SELF_HARM,
+  TIKTOK,
   aPlan,
   anInput,
+  compile,
   hashesOf,
   maskOf,
+  names,
+  settings,
+  textOf,
   wire,
 } from './policy-input.ts';
 
 describe('the order of the decision', () => {
   test('row 1: a law list blocks what every level allows and what is protected', () => {
-    const own = { subscriber: names(['example.org']), profile: names(['example.org']) };
+    const own = {
+      subscriber: settings(names({ allow: ['example.org'] })),
+      profile: settings(names({ allow: ['example.org'] })),
+    };
     const policies = open(aPlan({ allow: [wire('example.org')], blockingMode: 'zero' }), own);
     const decision = ask(policies, 'example.org', [LAW, PROTECTED, ADULT]);
     expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 1, verdictClass: VERDICT_LAW });
@@ -67,7 +75,7 @@ describe('the order of the decision', () => {
 
   test('row 1: the text names neither the category nor the plan', () => {
     const policies = open(aPlan({ block: [LAW] }));
-    const text = textOf(policies, ask(policies, 'example.org', [LAW]));
+    const text = textOf(policies, ask(policies, 'example.org', [LAW]).text);
     expect(text).toBe('Blocked: legal order');
   });
 
@@ -76,13 +84,13 @@ describe('the order of the decision', () => {
     const categories = input.categories.map((category) =>
       category.bit === LAW ? { ...category, edeCode: 15 as const } : category,
     );
-    const buffer = compilePolicies({ ...input, categories, lawBlockingMode: 'nodata' }, SEED);
-    const decision = ask(openPolicyImage(buffer), 'example.org', [LAW]);
+    const policies = compile({ ...input, categories, lawBlockingMode: 'nodata' });
+    const decision = ask(policies, 'example.org', [LAW]);
     expect(decision).toMatchObject({ edeCode: EDE_BLOCKED, blockingMode: BLOCKING_NODATA });
   });
 
   test('row 2: a protected name passes whatever lists and deny rules say', () => {
-    const own = { subscriber: names([], ['example.org']) };
+    const own = { subscriber: settings(names({ deny: ['example.org'] })) };
     const policies = open(aPlan({ locked: [ADULT], deny: [wire('example.org')] }), own);
     const decision = ask(policies, 'help.example.org', [PROTECTED, ADULT]);
     expect(decision).toMatchObject({ action: DECIDE_PASS, row: 2, allowLevel: ALLOW_PROTECTED });
@@ -101,14 +109,17 @@ describe('the order of the decision', () => {
       const decision = ask(policies, canary, [], SPECIAL_CANARY);
       expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 3, edeCode: EDE_FILTERED });
       expect(decision).toMatchObject({ category: BYPASS, blockingMode: BLOCKING_NXDOMAIN });
-      expect(textOf(policies, decision)).toBe('Filtered: filter bypass (plan kids)');
+      expect(textOf(policies, decision.text)).toBe('Filtered: filter bypass');
     }
     const open12 = ask(open(aPlan({ block: [ADULT] })), canary, [], SPECIAL_CANARY);
     expect(open12).toMatchObject({ action: DECIDE_PASS, row: 12 });
   });
 
   test('row 4: the household cannot open a locked category', () => {
-    const own = { profile: names(['example.org']), subscriber: names(['example.org']) };
+    const own = {
+      profile: settings(names({ allow: ['example.org'] })),
+      subscriber: settings(names({ allow: ['example.org'] })),
+    };
     const decision = ask(open(aPlan({ locked: [ADULT] }), own), 'example.org', [ADULT]);
     expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 4, edeCode: EDE_FILTERED });
   });
@@ -124,12 +135,76 @@ describe('the order of the decision', () => {
     const decision = ask(policies, 'example.org', [ADULT, MALWARE]);
     expect(decision).toMatchObject({ verdictClass: VERDICT_OPERATOR, edeCode: EDE_BLOCKED });
     expect(decision).toMatchObject({ row: 4, category: MALWARE });
-    expect(textOf(policies, decision)).toBe('Blocked: malware (security)');
+    expect(textOf(policies, decision.text)).toBe('Blocked: malware (security)');
+  });
+
+  test('row 5: a granted category passes, at bedtime too, and takes blocked targets along', () => {
+    const grants = [{ target: { kind: 'category', bit: TIKTOK } as const, untilSecond: AT + HOUR }];
+    const pauses = [{ fromSecond: AT, untilSecond: AT + HOUR }];
+    const own = { profile: settings({ block: [TIKTOK, ADULT], grants, pauses }) };
+    const policies = open(aPlan(), own);
+    const decision = ask(policies, 'tiktok.example', [TIKTOK, ADULT]);
+    expect(decision).toMatchObject({ action: DECIDE_PASS, row: 5, category: TIKTOK });
+    expect(decision.allowLevel).toBe(ALLOW_HOUSEHOLD);
+    const target = askTarget(policies, 'tiktok.example', [TIKTOK], 'cdn.example.net', [ADULT]);
+    expect(target.action).toBe(DECIDE_PASS);
+    expect(ask(policies, 'adult.example', [ADULT])).toMatchObject({ row: 7 });
+  });
+
+  test('row 5: granted names pass with what is below them, but a grant opens no locked category', () => {
+    const granted = { kind: 'names', names: [wire('school.example')] } as const;
+    const grants = [
+      { target: granted, untilSecond: AT + HOUR },
+      { target: { kind: 'category', bit: GAMBLING } as const, untilSecond: AT + HOUR },
+    ];
+    const own = {
+      profile: settings({ grants, isAllowListOnly: true, ...names({ deny: ['example'] }) }),
+    };
+    const policies = open(aPlan({ locked: [GAMBLING] }), own);
+    const decision = ask(policies, 'www.school.example', []);
+    expect(decision).toMatchObject({ action: DECIDE_PASS, row: 5, ruleLevel: LEVEL_GRANT });
+    expect(ask(policies, 'casino.example', [GAMBLING])).toMatchObject({ row: 4 });
+    expect(ask(policies, 'www.school.example', [GAMBLING])).toMatchObject({ row: 4 });
+  });
+
+  test('row 6: an allow rule marked “always” holds while the internet is off, an ordinary one does not', () => {
+    const rules = names({ allow: ['game.example'], always: ['bank.example'] });
+    const pauses = [{ fromSecond: AT, untilSecond: AT + HOUR }];
+    for (const level of ['profile', 'subscriber'] as const) {
+      const own = { [level]: settings({ ...rules, pauses }) };
+      const policies = open(aPlan({ block: [ADULT] }), own);
+      const decision = ask(policies, 'www.bank.example', [ADULT]);
+      expect(decision).toMatchObject({ action: DECIDE_PASS, row: 6, allowLevel: ALLOW_HOUSEHOLD });
+      expect(decision.ruleLevel).toBe(level === 'profile' ? LEVEL_PROFILE : LEVEL_SUBSCRIBER);
+      expect(ask(policies, 'game.example', [])).toMatchObject({ action: DECIDE_BLOCK, row: 7 });
+    }
+    const own = { profile: settings({ pauses }) };
+    const byPlan = ask(open(aPlan(rules), own), 'bank.example', [ADULT]);
+    expect(byPlan).toMatchObject({ row: 6, ruleLevel: LEVEL_PLAN, allowLevel: ALLOW_PLAN });
+  });
+
+  test('row 6: a deny of a level that speaks first holds against an “always” of a later one', () => {
+    const own = { profile: settings(names({ deny: ['bank.example'] })) };
+    const policies = open(aPlan(names({ always: ['bank.example'] })), own);
+    const decision = ask(policies, 'bank.example', []);
+    expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 8, ruleLevel: LEVEL_PROFILE });
+  });
+
+  test('row 7: the internet is off, with EDE 17, in the plan’s blocking mode, and says until when', () => {
+    const pauses = [{ fromSecond: AT, untilSecond: AT + HOUR }];
+    const own = { profile: settings({ pauses }) };
+    const policies = open(aPlan({ blockingMode: 'nodata' }), own);
+    const decision = ask(policies, 'example.org', []);
+    expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 7, edeCode: EDE_FILTERED });
+    expect(decision).toMatchObject({ verdictClass: VERDICT_POLICY, blockingMode: BLOCKING_NODATA });
+    expect(textOf(policies, decision.text)).toBe('Internet is paused until 13:00');
+    expect(ask(policies, 'help.example', [PROTECTED])).toMatchObject({ row: 2 });
+    expect(ask(policies, 'localhost', [], SPECIAL_LOCALHOST)).toMatchObject({ row: 3 });
   });
 
   test('row 8: the profile speaks before the subscriber, the subscriber before the plan', () => {
-    const deny = names([], ['example.org']);
-    const allow = names(['www.example.org']);
+    const deny = settings(names({ deny: ['example.org'] }));
+    const allow = settings(names({ allow: ['www.example.org'] }));
     const plan = aPlan({ deny: [wire('example.org')] });
     const byPlan = ask(open(plan), 'example.org', []);
     expect(byPlan).toMatchObject({ action: DECIDE_BLOCK, row: 8, ruleLevel: LEVEL_PLAN });
@@ -142,10 +217,10 @@ describe('the order of the decision', () => {
 
   test('row 8: a deny of the household holds against an allow of the plan', () => {
     const plan = aPlan({ allow: [wire('example.org')] });
-    const policies = open(plan, { subscriber: names([], ['www.example.org']) });
+    const policies = open(plan, { subscriber: settings(names({ deny: ['www.example.org'] })) });
     const decision = ask(policies, 'www.example.org', []);
     expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 8, verdictClass: VERDICT_POLICY });
-    expect(textOf(policies, decision)).toBe('Filtered: on the deny list of the household');
+    expect(textOf(policies, decision.text)).toBe('Filtered: on the deny list of the household');
   });
 
   test('row 9: a blocked category names itself and the plan, in the plan’s blocking mode', () => {
@@ -153,7 +228,70 @@ describe('the order of the decision', () => {
     const decision = ask(policies, 'casino.example', [GAMBLING]);
     expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 9, verdictClass: VERDICT_POLICY });
     expect(decision).toMatchObject({ category: GAMBLING, blockingMode: BLOCKING_ZERO });
-    expect(textOf(policies, decision)).toBe('Filtered: gambling (plan kids)');
+    expect(textOf(policies, decision.text)).toBe('Filtered: gambling (plan kids)');
+  });
+
+  test('row 9: what the household blocks does not name the plan; a helpline comes first', () => {
+    const own = { profile: settings({ block: [TIKTOK] }) };
+    const helplines = [{ zones: [], languages: [], text: '116 111' }];
+    const policies = open(aPlan({ block: [SELF_HARM] }), own, { helplines });
+    const byHousehold = ask(policies, 'tiktok.example', [TIKTOK]);
+    expect(textOf(policies, byHousehold.text)).toBe('Filtered: TikTok');
+    const withHelp = ask(policies, 'example.org', [SELF_HARM]);
+    expect(textOf(policies, withHelp.text)).toBe('Help: 116 111. Filtered: self-harm');
+  });
+
+  test('row 10: an allow-list-only profile reaches what its levels allow, and nothing else', () => {
+    const own = {
+      profile: settings({ isAllowListOnly: true, ...names({ allow: ['school.example'] }) }),
+      subscriber: settings(names({ allow: ['home.example'] })),
+    };
+    const policies = open(aPlan({ allow: [wire('plan.example')], blockingMode: 'zero' }), own);
+    for (const name of ['school.example', 'home.example', 'plan.example']) {
+      expect(ask(policies, name, [])).toMatchObject({ action: DECIDE_PASS, row: 8 });
+    }
+    const decision = ask(policies, 'example.org', []);
+    expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 10, verdictClass: VERDICT_POLICY });
+    expect(decision).toMatchObject({ edeCode: EDE_FILTERED, blockingMode: BLOCKING_ZERO });
+    expect(textOf(policies, decision.text)).toBe('Filtered: not on the list of allowed sites');
+    const target = askTarget(policies, 'school.example', [], 'cdn.example.net', []);
+    expect(target.action, 'targets are not asked row 10').toBe(DECIDE_PASS);
+  });
+
+  test('row 11: an engine that passes is made safe, whichever row let it pass', () => {
+    const safeSearch = { engines: 1, youtube: 0, isBlockingUnsafe: false };
+    const target = { kind: 'names', names: [wire('seek.example')] } as const;
+    const always = { rules: names({ always: ['seek.example'] }), reach: ALLOW_HOUSEHOLD };
+    const allow = { rules: names({ allow: ['seek.example'] }), reach: ALLOW_HOUSEHOLD };
+    for (const { rules, reach } of [always, allow, { rules: names({}), reach: ALLOW_NOTHING }]) {
+      const policies = open(aPlan({ safeSearch }), { profile: settings(rules) });
+      const decision = ask(policies, 'www.seek.example', []);
+      expect(decision).toMatchObject({ action: DECIDE_SAFE_SEARCH, row: 11, safeTarget: 0 });
+      expect(decision).toMatchObject({ edeCode: EDE_FORGED_ANSWER, verdictClass: VERDICT_NONE });
+      expect(decision.allowLevel, 'what follows is judged as far as the pass reaches').toBe(reach);
+    }
+    const grants = [{ target, untilSecond: AT + HOUR }];
+    const granted = open(aPlan({ safeSearch }), { profile: settings({ grants }) });
+    expect(ask(granted, 'seek.example', [])).toMatchObject({
+      row: 11,
+      allowLevel: ALLOW_HOUSEHOLD,
+    });
+    expect(ask(granted, 'seek.example', [PROTECTED])).toMatchObject({
+      action: DECIDE_PASS,
+      row: 2,
+    });
+    expect(ask(granted, 'look.example', [])).toMatchObject({ action: DECIDE_PASS, row: 12 });
+  });
+
+  test('row 11: an engine without safe mode is blocked where the setting says so, allowed or not', () => {
+    const safeSearch = { engines: 0, youtube: 0, isBlockingUnsafe: true };
+    const own = { profile: settings(names({ allow: ['dark.example'] })) };
+    const policies = open(aPlan({ safeSearch, blockingMode: 'nodata' }), own);
+    const decision = ask(policies, 'www.dark.example', []);
+    expect(decision).toMatchObject({ action: DECIDE_BLOCK, row: 11, edeCode: EDE_FILTERED });
+    expect(decision).toMatchObject({ verdictClass: VERDICT_POLICY, blockingMode: BLOCKING_NODATA });
+    expect(decision).toMatchObject({ allowLevel: ALLOW_NOTHING, ruleLevel: LEVEL_NONE });
+    expect(textOf(policies, decision.text)).toBe('Filtered: this search engine has no safe mode');
   });
 
   test('row 12: a listed name passes where the plan does not block its category', () => {
@@ -162,11 +300,19 @@ describe('the order of the decision', () => {
   });
 
   test('nothing of the query before is left in a decision', () => {
-    const policies = open(aPlan({ block: [ADULT], blockingMode: 'zero' }));
+    const safeSearch = { engines: 1, youtube: 0, isBlockingUnsafe: false };
+    const plan = aPlan({ block: [ADULT], blockingMode: 'zero', safeSearch });
+    const policies = open(plan, { profile: settings(names({ allow: ['seek.example'] })) });
     const decision = createDecision();
-    decide(decision, policies, 0, hashesOf('a.example'), maskOf([ADULT]), SPECIAL_NONE);
-    decide(decision, policies, 0, hashesOf('b.example'), maskOf([]), SPECIAL_NONE);
-    expect(decision).toEqual(createDecision());
+    for (const [name, bits] of [
+      ['a.example', [ADULT]],
+      ['seek.example', []],
+    ] as const) {
+      decide(decision, policies, 0, hashesOf(name), maskOf(bits), SPECIAL_NONE);
+      expect(decision).not.toEqual(createDecision());
+      decide(decision, policies, 0, hashesOf('b.example'), maskOf([]), SPECIAL_NONE);
+      expect(decision).toEqual(createDecision());
+    }
   });
 });
 
@@ -178,7 +324,7 @@ describe('targets of an answer', () => {
   });
 
   test('a name that the household allowed takes its blocked targets along, but not locked ones', () => {
-    const own = { subscriber: names(['example.org']) };
+    const own = { subscriber: settings(names({ allow: ['example.org'] })) };
     const policies = open(aPlan({ block: [ADULT, GAMBLING], locked: [GAMBLING] }), own);
     const adult = askTarget(policies, 'example.org', [], 'cdn.example.net', [ADULT]);
     expect(adult.action).toBe(DECIDE_PASS);
@@ -201,74 +347,12 @@ describe('targets of an answer', () => {
   });
 });
 
-describe('against the plain table', () => {
-  const aName = fc
-    .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 })
-    .map((labels) => labels.join('.'));
-  const someNames = fc.record({
-    allow: fc.uniqueArray(aName, { maxLength: 3 }),
-    deny: fc.uniqueArray(aName, { maxLength: 3 }),
-  });
-  const someBits = fc
-    .subarray([LAW, PROTECTED, MALWARE, ADULT, GAMBLING, BYPASS])
-    .map((bits) => new Set(bits));
-  const classOf = new Map(
-    CATEGORIES.map(({ bit, class: itsClass }) => [bit, bit === PROTECTED ? 'protected' : itsClass]),
-  ) as NaivePolicy['classOf'];
-  const aPolicy = fc.record({
-    classOf: fc.constant(classOf),
-    bypassBit: fc.constant(BYPASS),
-    block: someBits,
-    locked: someBits,
-    profile: someNames,
-    subscriber: someNames,
-    plan: someNames,
-  });
-  const aSpecial = fc.constantFrom<NaiveSpecial>('none', 'none', 'none', 'special', 'canary');
-  // Half of the names are on neither of the lists that end the table at once.
-  const aListing = fc.oneof(
-    someBits,
-    fc.subarray([MALWARE, ADULT, GAMBLING]).map((bits) => new Set(bits)),
-  );
-
-  test('every name gets the row, the class and the reach that the table gives', () => {
-    fc.assert(
-      fc.property(aPolicy, aName, aListing, aSpecial, (policy, name, bits, special) => {
-        const decision = ask(compileNaive(policy), name, bits, specialNumber(special));
-        expect(verdictOf(decision)).toEqual(decideNaively(policy, name, bits, special));
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  test('every target is blocked or passed by the row that the table gives', () => {
-    fc.assert(
-      fc.property(aPolicy, aName, aListing, aName, aListing, (policy, name, bits, target, its) => {
-        const expected = decideTargetNaively(
-          policy,
-          target,
-          its,
-          decideNaively(policy, name, bits, 'none'),
-        );
-        const decision = askTarget(compileNaive(policy), name, bits, target, its);
-        expect(decision.action === DECIDE_BLOCK).toBe(expected.isBlocked);
-        if (expected.isBlocked) expect(decision.row).toBe(expected.row);
-        if (expected.isBlocked) expect(verdictOf(decision).class).toBe(expected.class);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-});
-
-function open(plan: PolicyPlan, own?: OwnRules): PolicyImage {
-  return openPolicyImage(compilePolicies(anInput(plan, own), SEED));
-}
-
-function names(
-  allow: readonly string[],
-  deny: readonly string[] = [],
-): OwnRules['profile'] & object {
-  return { allow: allow.map(wire), deny: deny.map(wire) };
+function open(
+  plan: PolicyPlan,
+  own?: Partial<OwnSettings>,
+  overrides?: Partial<PolicyInput>,
+): PolicyImage {
+  return compile(anInput(plan, own, overrides));
 }
 
 function ask(
@@ -278,7 +362,8 @@ function ask(
   special = SPECIAL_NONE,
 ): Decision {
   const decision = createDecision();
-  decide(decision, policies, 0, hashesOf(name), maskOf(bits), special);
+  const record = policyRecordOf(policies, 0, AT);
+  decide(decision, policies, record, hashesOf(name), maskOf(bits), special);
   return decision;
 }
 
@@ -291,40 +376,7 @@ function askTarget(
 ): Decision {
   const asked = ask(policies, name, bits);
   const decision = createDecision();
-  decideTarget(decision, policies, 0, hashesOf(target), maskOf(targetBits), asked);
+  const record = policyRecordOf(policies, 0, AT);
+  decideTarget(decision, policies, record, hashesOf(target), maskOf(targetBits), asked);
   return decision;
-}
-
-function textOf(policies: PolicyImage, decision: Decision): string {
-  const at = textAt(policies, decision.text);
-  const octets = policies.texts.slice(at, at + textLength(policies, decision.text));
-  return new TextDecoder().decode(octets);
-}
-
-function compileNaive(policy: NaivePolicy): PolicyImage {
-  const plan = aPlan({
-    block: [...policy.block],
-    locked: [...policy.locked],
-    ...names(policy.plan.allow, policy.plan.deny),
-  });
-  return open(plan, {
-    profile: names(policy.profile.allow, policy.profile.deny),
-    subscriber: names(policy.subscriber.allow, policy.subscriber.deny),
-  });
-}
-
-function specialNumber(special: NaiveSpecial): number {
-  if (special === 'none') return SPECIAL_NONE;
-  return special === 'canary' ? SPECIAL_CANARY : SPECIAL_LOCALHOST;
-}
-
-function verdictOf(decision: Decision): NaiveVerdict {
-  const classes = ['none', 'law', 'operator', 'policy'] as const;
-  const reaches = ['none', 'household', 'plan', 'protected'] as const;
-  return {
-    row: decision.row,
-    isBlocked: decision.action === DECIDE_BLOCK,
-    class: classes[decision.verdictClass]!,
-    reach: reaches[decision.allowLevel]!,
-  };
 }

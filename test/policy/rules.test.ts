@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   RULE_ALLOW,
+  RULE_ALWAYS,
   RULE_DENY,
   compileNameTable,
   createNameFilter,
+  findTableFault,
   longestSuffix,
   lookUpExact,
   lookUpLongest,
@@ -49,13 +51,33 @@ test('the longest suffix in the set speaks, as a search through all entries says
   );
 });
 
-test('deny beats allow where a set holds both for one name', () => {
+test('deny beats “always”, and that beats allow, where a set holds them for one name', () => {
   const name = wire('shop.example.org');
-  const both = [RULE_DENY, RULE_ALLOW].map((value) => ({ set: 1, name, value }));
-  for (const entries of [both, both.toReversed()]) {
+  const all = [RULE_DENY, RULE_ALLOW, RULE_ALWAYS].map((value) => ({ set: 1, name, value }));
+  for (const entries of [all, all.toReversed()]) {
     const table = compileNameTable(entries, SEED);
     expect(lookUpLongest(table, 1, hashesOf('www.shop.example.org'))).toBe(RULE_DENY);
   }
+  const allowed = compileNameTable(all.slice(1), SEED);
+  expect(lookUpLongest(allowed, 1, hashesOf('shop.example.org'))).toBe(RULE_ALWAYS);
+});
+
+test('words in which a probe would not end, or a value is unknown, are no table', () => {
+  const entries = ['a.example', 'b.example', 'c.example'].map((name) => ({
+    set: 1,
+    name: wire(name),
+    value: RULE_DENY,
+  }));
+  const table = compileNameTable(entries, SEED);
+  expect(findTableFault(table, RULE_DENY)).toBeNull();
+  expect(findTableFault(table, RULE_ALWAYS)).toBe('the value 3 is above 2');
+  expect(findTableFault(table.subarray(1), RULE_DENY)).toMatch(/slots do not fill/);
+  expect(findTableFault(new Uint32Array(0), RULE_DENY)).toMatch(/0 slots/);
+  const odd = table.slice();
+  odd[0] = 6;
+  expect(findTableFault(odd, RULE_DENY)).toMatch(/slots do not fill/);
+  const full = table.map((word, at) => (at > 4 && at % 4 === 3 ? RULE_DENY : word));
+  expect(findTableFault(full, RULE_DENY)).toBe('no slot is free');
 });
 
 test('the root covers every name', () => {

@@ -1,18 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import ts from 'typescript';
 import { afterAll, expect, test } from 'vitest';
 import type { IpPrefix } from '../../src/lib/ip-address.ts';
 import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
+import { prepareThread } from '../support/thread-files.ts';
 import { SEED } from './policy-input.ts';
 
 /**
  * One writer and several readers that run at the same time. Who owns a key follows from the profile
- * number, so a reader that gets another's knows it. The readers need plain JavaScript, so the few
- * files that they import are stripped of their types into a temporary folder.
+ * number, so a reader that gets another's knows it.
  */
 const READERS = 3;
 const READER_FILES = [
@@ -96,9 +93,9 @@ interface Seen {
   readonly lost: number;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'stairgate-subscribers-'));
+const thread = prepareThread(READER_FILES, READER);
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(thread.folder, { recursive: true, force: true });
 });
 
 test("readers on other threads never see another's policy, and no lasting entry vanishes, whatever the writer does", async () => {
@@ -175,8 +172,7 @@ interface Reader {
 }
 
 async function startReader(workerData: object): Promise<Reader> {
-  prepareFolder();
-  const worker = new Worker(join(folder, 'reader.js'), { workerData });
+  const worker = new Worker(thread.path, { workerData });
   let adopted = 0;
   let isReading = (): void => undefined;
   const reading = new Promise<void>((resolve) => (isReading = resolve));
@@ -190,24 +186,4 @@ async function startReader(workerData: object): Promise<Reader> {
   });
   await Promise.race([reading, seen]);
   return { worker, adopted: () => adopted, seen };
-}
-
-function prepareFolder(): void {
-  if (existsSync(join(folder, 'reader.js'))) return;
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  writeFileSync(join(folder, 'reader.js'), READER);
-  for (const file of READER_FILES) {
-    const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8');
-    const { outputText } = ts.transpileModule(source, {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2023,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-        rewriteRelativeImportExtensions: true,
-      },
-    });
-    const target = join(folder, file.replace('.ts', '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, outputText);
-  }
 }
