@@ -11,18 +11,16 @@ import { compileBlocklist } from '../blocklist/compile.ts';
 import { BLOCKLIST_IMAGE_VERSION, openBlocklistImage } from '../blocklist/image.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { seedIdOf } from '../lib/half-siphash.ts';
-import { parseIpAddress } from '../lib/ip-address.ts';
-import type { AddressWords } from '../lib/ip-address.ts';
 import { createGate } from '../lists/gate.ts';
 import { compilePolicies } from '../policy/compile.ts';
-import type { PolicyInput } from '../policy/compile.ts';
 import { openPolicyImage } from '../policy/image.ts';
-import { readCompileInputFrom } from '../store/compile-input.ts';
 import type { CompileInput } from '../store/compile-input.ts';
 import { readAddressFingerprint } from './address-fingerprint.ts';
 import { currentBlocklistKey, writeImages } from './image-folder.ts';
 import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
+import { readNewestInput } from './newest-input.ts';
 import { openList } from './open-list.ts';
+import { type CompileData, toPolicyInput } from './to-policy-input.ts';
 
 /** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
 const PARSERS_VERSION = 2;
@@ -34,17 +32,20 @@ export const IMAGES_FOLDER = 'images';
  * @throws AppError `LIST_CONTENT_DAMAGED`, `COMPILE_LIMIT`, `COMPILE_COLLISION`, or of the store;
  *   the set on the disk stays what it was
  */
-export async function compileRevision(request: CompileRequest): Promise<CompileDone> {
+export async function compileRevision(
+  request: CompileRequest,
+  data: CompileData,
+): Promise<CompileDone> {
   const startedAt = performance.now();
-  const { seed, dataDir } = request;
+  const { seed, dataDir, nowSeconds } = request;
   const folder = join(dataDir, IMAGES_FOLDER);
   const addressFingerprint = await readAddressFingerprint(dataDir);
-  const input = await readCompileInputFrom(dataDir);
+  const input = await readNewestInput(dataDir);
   const blocklistKey = keyOf(input, seed);
   const isKept =
     blocklistKey === request.blocklistKey && blocklistKey === currentBlocklistKey(folder);
   const compiled = isKept ? null : compileLists(input, seed);
-  const policy = compilePolicies(toPolicyInput(input), seed);
+  const policy = compilePolicies(toPolicyInput(input, data, nowSeconds), seed);
   // The images are checked in full here, so that no thread for which somebody waits has to.
   if (compiled !== null) openBlocklistImage(compiled.buffer);
   openPolicyImage(policy);
@@ -92,27 +93,4 @@ function compileLists(input: CompileInput, seed: HashSeed): CompiledLists {
   for (const { refuseDamage } of opened) refuseDamage();
   const summaries = report.lists.map(({ id, entries }) => ({ id, entries }));
   return { buffer, lists: summaries, octetsMax: report.octetsMax };
-}
-
-function toPolicyInput(input: CompileInput): PolicyInput {
-  return {
-    categories: input.categories.map(({ id, bit, class: verdict, edeCode }) =>
-      edeCode === null ? { id, bit, class: verdict } : { id, bit, class: verdict, edeCode },
-    ),
-    plans: input.plans.map((plan) => ({
-      ...plan,
-      blockAddress4: wordsOf(plan.blockAddress4),
-      blockAddress6: wordsOf(plan.blockAddress6),
-    })),
-    profiles: {
-      planOf: input.planOf,
-      rulesOf: new Map(
-        [...input.subscriberRules].map(([profile, subscriber]) => [profile, { subscriber }]),
-      ),
-    },
-  };
-}
-
-function wordsOf(address: string | null): AddressWords | null {
-  return address === null ? null : parseIpAddress(address);
 }

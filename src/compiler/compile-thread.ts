@@ -8,6 +8,8 @@ import { parentPort } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { inThreadInspector } from '../lists/inspect-content.ts';
+import { readPolicyData } from '../lists/read-policy-data.ts';
+import { compileProfile } from './compile-profile.ts';
 import { compileRevision } from './compile-revision.ts';
 import { findEvidence } from './find-evidence.ts';
 import { lowerThreadPriority } from './lower-priority.ts';
@@ -32,7 +34,9 @@ port.on('message', (request: CompilerRequest) => {
 function run(request: CompilerRequest): Promise<CompilerDone> {
   switch (request.kind) {
     case 'compile':
-      return compileRevision(request);
+      return compileRevision(request, readPolicyData());
+    case 'profile':
+      return compileProfile(request, readPolicyData());
     case 'evidence':
       return findEvidence(request);
     case 'inspect':

@@ -10,6 +10,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
@@ -35,6 +36,8 @@ export interface CompilerOptions {
   readonly dataDir: string;
   /** What the thread runs; left out: the built one. */
   readonly entry?: URL;
+  /** Says from when on policy images speak; left out: the system's. */
+  readonly clock?: Clock;
 }
 
 interface Job {
@@ -45,6 +48,7 @@ interface Job {
 
 export class Compiler implements ContentInspector {
   readonly #options: CompilerOptions;
+  readonly #clock: Clock;
   #waiting: Job[] = [];
   #running: Job | null = null;
   #deadline: NodeJS.Timeout | null = null;
@@ -56,6 +60,7 @@ export class Compiler implements ContentInspector {
 
   constructor(options: CompilerOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -66,9 +71,30 @@ export class Compiler implements ContentInspector {
   async compile(seed: HashSeed, blocklistKey: string | null): Promise<CompileDone> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const done = await this.#run({ kind: 'compile', job, dataDir, seed, blocklistKey });
+    const nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
+    const done = await this.#run({
+      kind: 'compile',
+      job,
+      dataDir,
+      seed,
+      blocklistKey,
+      nowSeconds,
+    });
     assert(done.kind === 'compiled', 'a compilation ends compiled or failed');
     return done;
+  }
+
+  /** The policy of one profile, and of no other, at another time than now: an image for `explain`. */
+  async compileProfile(
+    seed: HashSeed,
+    profile: number,
+    atSecond: number,
+  ): Promise<SharedArrayBuffer> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'profile', job, dataDir, seed, profile, atSecond });
+    assert(done.kind === 'profile', 'a compilation of a profile ends so or failed');
+    return done.policy;
   }
 
   /**

@@ -12,6 +12,8 @@ export interface CompileRequest {
   readonly seed: HashSeed;
   /** Key of the blocklist in force; while it stays the same, none is compiled. */
   readonly blocklistKey: string | null;
+  /** Seconds since the Unix epoch: the policy image speaks from here on. */
+  readonly nowSeconds: number;
 }
 
 /** What a list gave to the image. */
@@ -50,6 +52,8 @@ export interface EvidenceRequest {
 
 export interface ListPlaceFound {
   readonly list: string;
+  /** The beginning of the SHA-256 of its content. */
+  readonly version: string;
   readonly line: number;
   readonly text: string;
 }
@@ -58,6 +62,24 @@ export interface EvidenceDone {
   readonly kind: 'found';
   readonly job: number;
   readonly places: readonly ListPlaceFound[];
+}
+
+/** Compile the policy of one profile for another time than now. */
+export interface ProfileRequest {
+  readonly kind: 'profile';
+  readonly job: number;
+  readonly dataDir: string;
+  readonly seed: HashSeed;
+  readonly profile: number;
+  /** Seconds since the Unix epoch. */
+  readonly atSecond: number;
+}
+
+export interface ProfileDone {
+  readonly kind: 'profile';
+  readonly job: number;
+  /** A policy image that knows this profile's household and nobody else. */
+  readonly policy: SharedArrayBuffer;
 }
 
 /** Look at a content before any row names it. */
@@ -84,6 +106,6 @@ export interface CompileFailed {
   readonly faults: readonly string[];
 }
 
-export type CompilerRequest = CompileRequest | EvidenceRequest | InspectRequest;
-export type CompilerDone = CompileDone | EvidenceDone | InspectDone;
+export type CompilerRequest = CompileRequest | ProfileRequest | EvidenceRequest | InspectRequest;
+export type CompilerDone = CompileDone | ProfileDone | EvidenceDone | InspectDone;
 export type CompilerResponse = CompilerDone | CompileFailed;

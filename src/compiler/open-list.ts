@@ -20,14 +20,18 @@ export interface OpenedList {
  *   `LIST_CONTENT_UNREADABLE` where it could not be read now. Reading it throws the same.
  */
 export function openList(source: CompileListSource): OpenedList {
-  const { id, categoryBit, format, coversSubdomains, contentPath } = source;
+  const { id, categoryBit, format, coversSubdomains, contentPath, octets } = source;
+  // Left out where the list does not say: then the format says what is covered.
+  const coverage = coversSubdomains === null ? {} : { coversSubdomains };
+  if (octets !== null) {
+    const list = { id, categoryBit, format, ...coverage, content: octets };
+    return { list, refuseDamage: () => undefined };
+  }
   const file = reading(id, () => new ListFile(contentPath));
   const content = {
     length: file.length,
     read: (into: Uint8Array, at: number) => reading(id, () => file.read(into, at)),
   };
-  // Left out where the list does not say: then the format says what is covered.
-  const coverage = coversSubdomains === null ? {} : { coversSubdomains };
   return {
     list: { id, categoryBit, format, ...coverage, content },
     refuseDamage: () => {

@@ -5,29 +5,50 @@
  */
 
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
+import { parseDate } from '../lib/calendar.ts';
 import { isIpv4Words, parseIpAddress } from '../lib/ip-address.ts';
-import type {
-  BlockingModeName,
-  CategoryDocument,
-  ListDocument,
-  PlanDocument,
-  ResourceKind,
-  SubscriberDocument,
+import type { SubscriberRecord } from './canonical-household.ts';
+import {
+  canonicalNames,
+  canonicalRules,
+  type RuleNames,
+  type SafeSearchRecord,
+  safeSearchOf,
+  type ScheduleRecord,
+  schedulesOf,
+  sortedSet,
+} from './canonical-settings.ts';
+import {
+  type BlockingModeName,
+  type CategoryDocument,
+  HOUSEHOLD_SETTINGS,
+  type HouseholdSetting,
+  type ListDocument,
+  LOG_LEVELS,
+  type LogLevelName,
+  type PlanDocument,
+  type ResourceKind,
+  type ServiceDocument,
 } from './document.ts';
 import { canonicalPrefix } from './prefix-key.ts';
-import { canonicalName } from './rule-name.ts';
 import { quote } from '../lib/quote.ts';
 import type { VerdictClassName } from './schema.ts';
 
 /** Names in this category cannot be blocked by lists (row 2 of the decision). */
 export const PROTECTED_CATEGORY = 'protected';
-export const DEFAULT_TIMEZONE = 'UTC';
+/** A service is the category of this id to the engine. */
+export const SERVICE_PREFIX = 'service:';
+/** What a plan that says nothing lets be written down, and what it allows a household to raise it to. */
+export const DEFAULT_LOG: LogLevelName = 'nothing';
+export const DEFAULT_LOG_MAX: LogLevelName = 'all';
 
 export interface CategoryRecord {
   readonly id: string;
   readonly class: VerdictClassName;
   readonly title?: string;
   readonly edeCode?: 15 | 16;
+  readonly neverReport?: true;
+  readonly helpline?: true;
 }
 
 export interface ListRecord {
@@ -40,12 +61,39 @@ export interface ListRecord {
   readonly origin?: string;
 }
 
-interface RuleNames {
-  readonly allow?: readonly string[];
-  readonly deny?: readonly string[];
+export interface ServiceRecord {
+  readonly id: string;
+  readonly title: string;
+  readonly group: string;
+  readonly names: readonly string[];
+  readonly age?: number;
+  readonly cannotBlock?: string;
+  readonly alsoBreaks?: string;
+  readonly sources?: readonly string[];
+  readonly verifiedAt?: string;
 }
 
-export interface PlanRecord extends RuleNames {
+export interface Quotas {
+  readonly profiles?: number;
+  readonly rules?: number;
+  readonly schedules?: number;
+}
+
+/** What a plan keeps as JSON. */
+export interface PlanSettings {
+  readonly lockedOpen?: readonly string[];
+  readonly safeSearch?: SafeSearchRecord;
+  readonly schedules?: readonly ScheduleRecord[];
+  /** Left out: everything. */
+  readonly mayChange?: readonly HouseholdSetting[];
+  readonly quotas?: Quotas;
+  readonly minor?: true;
+  readonly failMode?: 'open';
+  readonly log?: LogLevelName;
+  readonly logMax?: LogLevelName;
+}
+
+export interface PlanRecord extends RuleNames, PlanSettings {
   readonly id: string;
   readonly title?: string;
   readonly block: readonly string[];
@@ -56,16 +104,10 @@ export interface PlanRecord extends RuleNames {
   readonly maxTtlSeconds?: number;
 }
 
-export interface SubscriberRecord extends RuleNames {
-  readonly id: string;
-  readonly plan: string;
-  readonly timezone: string;
-  readonly addresses: readonly string[];
-}
-
 export interface RecordOf {
   readonly category: CategoryRecord;
   readonly list: ListRecord;
+  readonly service: ServiceRecord;
   readonly plan: PlanRecord;
   readonly subscriber: SubscriberRecord;
 }
@@ -92,6 +134,8 @@ export function canonicalCategory(
     class: verdictClass,
     ...(document.title ? { title: document.title } : {}),
     ...(document.edeCode === undefined ? {} : { edeCode: document.edeCode }),
+    ...(document.neverReport === true ? { neverReport: true } : {}),
+    ...(document.helpline === true ? { helpline: true } : {}),
   };
 }
 
@@ -119,6 +163,30 @@ export function canonicalList(document: ListDocument, path: string, faults: stri
   };
 }
 
+export function canonicalService(
+  document: ServiceDocument,
+  path: string,
+  faults: string[],
+): ServiceRecord {
+  const { title, group, age, cannotBlock, alsoBreaks, sources, verifiedAt } = document;
+  if (typeof verifiedAt === 'string' && parseDate(verifiedAt) === null) {
+    faults.push(
+      `${path}.verifiedAt: there is no date ${quote(verifiedAt)}; valid: such as 2027-02-28`,
+    );
+  }
+  return {
+    id: document.id,
+    title,
+    group,
+    names: canonicalNames(document.names, `${path}.names`, faults),
+    ...(age === undefined ? {} : { age }),
+    ...(cannotBlock ? { cannotBlock } : {}),
+    ...(alsoBreaks ? { alsoBreaks } : {}),
+    ...(sources === undefined || sources.length === 0 ? {} : { sources }),
+    ...(typeof verifiedAt === 'string' ? { verifiedAt } : {}),
+  };
+}
+
 export function canonicalPlan(document: PlanDocument, path: string, faults: string[]): PlanRecord {
   const locked = sortedSet(document.locked ?? []);
   const mode = document.blockingMode ?? 'nxdomain';
@@ -143,64 +211,62 @@ export function canonicalPlan(document: PlanDocument, path: string, faults: stri
     ...(address4 === null ? {} : { blockAddress4: address4 }),
     ...(address6 === null ? {} : { blockAddress6: address6 }),
     ...(document.maxTtlSeconds === undefined ? {} : { maxTtlSeconds: document.maxTtlSeconds }),
+    ...canonicalPlanSettings(document, locked, path, faults),
   };
 }
 
-export function canonicalSubscriber(
-  document: SubscriberDocument,
+function canonicalPlanSettings(
+  document: PlanDocument,
+  locked: readonly string[],
   path: string,
   faults: string[],
-): SubscriberRecord {
-  const timezone = document.timezone ?? DEFAULT_TIMEZONE;
-  if (!isTimezone(timezone)) {
-    faults.push(
-      `${path}.timezone: ${quote(timezone)} is no IANA time zone; valid: such as Europe/Minsk, America/New_York, UTC`,
-    );
-  }
-  const addresses: string[] = [];
-  for (const [index, text] of (document.addresses ?? []).entries()) {
-    const prefix = canonicalPrefix(text);
-    if (prefix !== null) addresses.push(prefix);
-    else {
-      faults.push(
-        `${path}.addresses[${index}]: ${quote(text)} is no address or prefix (no bits may be set past its length); valid: such as 192.0.2.7, 192.0.2.0/24, 2001:db8:7::/56`,
-      );
+): PlanSettings {
+  const lockedOpen = sortedSet(document.lockedOpen ?? []);
+  for (const field of ['block', 'locked'] as const) {
+    const both = field === 'locked' ? locked : (document.block ?? []);
+    for (const id of lockedOpen.filter((open) => both.includes(open))) {
+      faults.push(`${path}.lockedOpen: ${quote(id)} stands in ${field} too; valid: one of the two`);
     }
   }
+  const { log, logMax } = document;
+  if (log !== undefined && isAboveLog(log, logMax ?? DEFAULT_LOG_MAX)) {
+    faults.push(`${path}.log: ${quote(log)} is above logMax; valid: ${logLevelsUpTo(logMax)}`);
+  }
+  const mayChange = HOUSEHOLD_SETTINGS.filter((kind) => document.mayChange?.includes(kind));
+  const isFree = document.mayChange === undefined || mayChange.length === HOUSEHOLD_SETTINGS.length;
+  const schedules = document.schedules ?? [];
+  const quotas = canonicalQuotas(document.quotas ?? {});
   return {
-    id: document.id,
-    plan: document.plan,
-    timezone,
-    addresses: sortedSet(addresses),
-    ...canonicalRules(document, path, faults),
+    ...(lockedOpen.length === 0 ? {} : { lockedOpen }),
+    ...safeSearchOf(document.safeSearch),
+    ...(schedules.length === 0 ? {} : schedulesOf(schedules, path, faults)),
+    ...(isFree ? {} : { mayChange }),
+    ...(Object.keys(quotas).length === 0 ? {} : { quotas }),
+    ...(document.minor === true ? { minor: true } : {}),
+    ...(document.failMode === 'open' ? { failMode: 'open' } : {}),
+    ...(log === undefined ? {} : { log }),
+    ...(logMax === undefined ? {} : { logMax }),
   };
 }
 
-function canonicalRules(
-  document: { readonly allow?: readonly string[]; readonly deny?: readonly string[] },
-  path: string,
-  faults: string[],
-): RuleNames {
-  const allow = canonicalNames(document.allow ?? [], `${path}.allow`, faults);
-  const deny = canonicalNames(document.deny ?? [], `${path}.deny`, faults);
+function canonicalQuotas({
+  profiles,
+  rules,
+  schedules,
+}: NonNullable<PlanDocument['quotas']>): Quotas {
   return {
-    ...(allow.length === 0 ? {} : { allow }),
-    ...(deny.length === 0 ? {} : { deny }),
+    ...(profiles === undefined ? {} : { profiles }),
+    ...(rules === undefined ? {} : { rules }),
+    ...(schedules === undefined ? {} : { schedules }),
   };
 }
 
-function canonicalNames(texts: readonly string[], path: string, faults: string[]): string[] {
-  const names: string[] = [];
-  for (const [index, text] of texts.entries()) {
-    const name = canonicalName(text);
-    if (name !== null) names.push(name);
-    else {
-      faults.push(
-        `${path}[${index}]: ${quote(text)} is no domain name; valid: such as museum.example (63 octets a label, 255 in all)`,
-      );
-    }
-  }
-  return sortedSet(names);
+export function isAboveLog(level: LogLevelName, ceiling: LogLevelName): boolean {
+  return LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(ceiling);
+}
+
+export function logLevelsUpTo(ceiling: LogLevelName = DEFAULT_LOG_MAX): string {
+  return LOG_LEVELS.slice(0, LOG_LEVELS.indexOf(ceiling) + 1).join(', ');
 }
 
 function canonicalAddress(
@@ -218,26 +284,4 @@ function canonicalAddress(
     : 'an IPv6 address such as 2001:db8::1';
   faults.push(`${path}: ${quote(text)} is not valid; valid: ${example}`);
   return null;
-}
-
-function sortedSet(values: readonly string[]): string[] {
-  if (values.length < 2) return [...values];
-  return [...new Set(values)].sort();
-}
-
-/** Building a formatter takes microseconds and a million subscribers share a few zones. */
-const knownTimezones = new Map<string, boolean>();
-const TIMEZONES_KNOWN_MAX = 2_000;
-
-function isTimezone(timezone: string): boolean {
-  const known = knownTimezones.get(timezone);
-  if (known !== undefined) return known;
-  let isValid = true;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone });
-  } catch {
-    isValid = false;
-  }
-  if (knownTimezones.size < TIMEZONES_KNOWN_MAX) knownTimezones.set(timezone, isValid);
-  return isValid;
 }

@@ -27,7 +27,13 @@ export function countChanges(
   changes: readonly { kind: string; action: ChangeAction }[],
 ): ChangeCounts {
   const none = (): Record<ChangeAction, number> => ({ create: 0, update: 0, delete: 0 });
-  const counts = { category: none(), list: none(), plan: none(), subscriber: none() };
+  const counts = {
+    category: none(),
+    list: none(),
+    service: none(),
+    plan: none(),
+    subscriber: none(),
+  };
   for (const change of changes) {
     if (isResourceKind(change.kind)) counts[change.kind][change.action]++;
   }

@@ -4,24 +4,25 @@
  * pages by key, so no page is larger than the next few megabytes.
  */
 
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import { readUint32 } from '../lib/bytes.ts';
+import { NO_PLAN } from '../policy/policy-input.ts';
 import { breathe } from './breathe.ts';
+import { type PlanRecord, SERVICE_PREFIX } from './canonical.ts';
+import { type CompileHouseholds, readHouseholds } from './compile-households.ts';
 import { LISTS_FOLDER } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
-import type { ListFormatName } from '../blocklist/formats/list-format.ts';
-import type { BlockingModeName } from './document.ts';
 import { readRevision } from './meta.ts';
-import { nameToWire } from './rule-name.ts';
-import type { Db, RuleOwnerKind, VerdictClassName } from './schema.ts';
+import { readPlans, readServices } from './records.ts';
+import { safestPlan } from './safest-plan.ts';
+import type { Db, VerdictClassName } from './schema.ts';
 
-/** In `planOf`: no such subscriber. */
-export const NO_PLAN = 0xffffffff;
-
-const PAGE_ROWS = 10_000;
 /** The main thread reads these while it does everything else: some milliseconds a page. */
 const ADDRESS_PAGE_ROWS = 2_000;
 
+/** A category, or a service: to the engine the same. */
 export interface CompileCategory {
   readonly id: string;
   readonly bit: number;
@@ -29,6 +30,8 @@ export interface CompileCategory {
   readonly title: string;
   /** The operator's choice between 15 and 16 for a law category; null = the class's own. */
   readonly edeCode: 15 | 16 | null;
+  readonly isNeverReported: boolean;
+  readonly hasHelpline: boolean;
 }
 
 export interface CompileListSource {
@@ -41,24 +44,8 @@ export interface CompileListSource {
   readonly contentSha256: string;
   /** Absolute or relative as the data folder was given; the file never changes. */
   readonly contentPath: string;
-}
-
-/** Names of one owner as lower-cased wire octets. */
-export interface CompileRules {
-  readonly allow: readonly Uint8Array[];
-  readonly deny: readonly Uint8Array[];
-}
-
-export interface CompilePlan extends CompileRules {
-  readonly id: string;
-  /** Category bits; `locked` ones are blocked too and need not stand in `block`. */
-  readonly block: readonly number[];
-  readonly locked: readonly number[];
-  readonly blockingMode: BlockingModeName;
-  readonly blockAddress4: string | null;
-  readonly blockAddress6: string | null;
-  /** Null = no cap. */
-  readonly maxTtlSeconds: number | null;
+  /** The content itself where no file holds it: the names of a service. */
+  readonly octets: Uint8Array | null;
 }
 
 export interface CompileInput {
@@ -67,11 +54,8 @@ export interface CompileInput {
   readonly categories: readonly CompileCategory[];
   readonly lists: readonly CompileListSource[];
   /** A plan's place here is its index in `planOf`. */
-  readonly plans: readonly CompilePlan[];
-  /** By profile number: index of the plan, or `NO_PLAN`. Numbers begin at 1. */
-  readonly planOf: Uint32Array;
-  /** Profile numbers that have rules of their own. */
-  readonly subscriberRules: ReadonlyMap<number, CompileRules>;
+  readonly plans: readonly PlanRecord[];
+  readonly households: CompileHouseholds;
 }
 
 /** One page of the table of addresses; arrays hold `count` entries. */
@@ -97,35 +81,39 @@ export async function readCompileInputFrom(dataDir: string): Promise<CompileInpu
   }
 }
 
+/** The newest revision, which names all that `readCompileInputFrom` would read. */
+export async function readRevisionFrom(dataDir: string): Promise<number> {
+  const db = openDatabase(dataDir, { isReadOnly: true });
+  try {
+    return await readRevision(db);
+  } catch (error) {
+    throw toStoreError(error);
+  } finally {
+    await db.destroy();
+  }
+}
+
 export async function readCompileInput(db: Db, dataDir: string): Promise<CompileInput> {
   return db.transaction().execute(async (tx) => {
     const categories = await readCategories(tx);
     const bitOf = new Map(categories.map((category) => [category.id, category.bit]));
-    const planRows = await tx.selectFrom('plans').selectAll().orderBy('number').execute();
-    const rules = await readRules(tx);
-    const planIndexOf = new Map(planRows.map((plan, index) => [plan.number, index]));
-    const blocked = await readPlanCategories(tx, bitOf);
+    const plans = [...(await readPlans(tx)).values()].sort((a, b) => a.number - b.number);
+    const planIndexOf = new Map(plans.map((plan, index) => [plan.number, index]));
+    const records = plans.map(({ record }) => record);
+    const safest = safestPlan(records);
     return {
       revision: await readRevision(tx),
       categories,
-      lists: await readLists(tx, dataDir, bitOf),
-      plans: planRows.map((plan) => ({
-        id: plan.id,
-        block: blocked.get(plan.number)?.block ?? [],
-        locked: blocked.get(plan.number)?.locked ?? [],
-        ...(rules.plan.get(plan.number) ?? NO_RULES),
-        blockingMode: plan.blocking_mode as BlockingModeName,
-        blockAddress4: plan.block_address4,
-        blockAddress6: plan.block_address6,
-        maxTtlSeconds: plan.max_ttl_seconds,
-      })),
-      planOf: await readPlanOf(tx, planIndexOf),
-      subscriberRules: rules.subscriber,
+      lists: [...(await readLists(tx, dataDir, bitOf)), ...(await readServiceLists(tx))],
+      plans: records,
+      households: await readHouseholds(
+        tx,
+        planIndexOf,
+        safest === null ? NO_PLAN : records.indexOf(safest),
+      ),
     };
   });
 }
-
-const NO_RULES: CompileRules = { allow: [], deny: [] };
 
 /**
  * Yields first the addresses of subscribers, then the sessions that run at `nowSeconds`; where both
@@ -190,6 +178,8 @@ async function readCategories(tx: Db): Promise<CompileCategory[]> {
     class: row.class,
     title: row.title,
     edeCode: row.ede_code === 15 || row.ede_code === 16 ? row.ede_code : null,
+    isNeverReported: row.is_never_reported === 1,
+    hasHelpline: row.has_helpline === 1,
   }));
 }
 
@@ -207,56 +197,24 @@ async function readLists(
     coversSubdomains: row.covers_subdomains === null ? null : row.covers_subdomains === 1,
     contentSha256: row.content_sha256,
     contentPath: join(dataDir, LISTS_FOLDER, row.content_sha256),
+    octets: null,
   }));
 }
 
-async function readPlanCategories(
-  tx: Db,
-  bitOf: ReadonlyMap<string, number>,
-): Promise<Map<number, { block: number[]; locked: number[] }>> {
-  const byPlan = new Map<number, { block: number[]; locked: number[] }>();
-  for (const row of await tx.selectFrom('plan_categories').selectAll().execute()) {
-    const bits = byPlan.get(row.plan) ?? { block: [], locked: [] };
-    (row.is_locked === 1 ? bits.locked : bits.block).push(bitOf.get(row.category) ?? 0);
-    byPlan.set(row.plan, bits);
-  }
-  return byPlan;
-}
-
-interface OwnedRules {
-  allow: Uint8Array[];
-  deny: Uint8Array[];
-}
-
-async function readRules(tx: Db): Promise<Record<RuleOwnerKind, Map<number, OwnedRules>>> {
-  const rules = { plan: new Map<number, OwnedRules>(), subscriber: new Map<number, OwnedRules>() };
-  for (const row of await tx.selectFrom('rules').selectAll().execute()) {
-    const owners = rules[row.owner_kind];
-    const owned = owners.get(row.owner) ?? { allow: [], deny: [] };
-    owned[row.action].push(nameToWire(row.name));
-    owners.set(row.owner, owned);
-  }
-  return rules;
-}
-
-async function readPlanOf(tx: Db, indexOf: ReadonlyMap<number, number>): Promise<Uint32Array> {
-  const newest = await tx
-    .selectFrom('subscribers')
-    .select((eb) => eb.fn.max('number').as('number'))
-    .executeTakeFirst();
-  const planOf = new Uint32Array((newest?.number ?? 0) + 1).fill(NO_PLAN);
-  for (let after = 0; ;) {
-    const rows = await tx
-      .selectFrom('subscribers')
-      .select(['number', 'plan'])
-      .where('number', '>', after)
-      .orderBy('number')
-      .limit(PAGE_ROWS)
-      .execute();
-    for (const row of rows) {
-      planOf[row.number] = indexOf.get(row.plan) ?? NO_PLAN;
-      after = row.number;
-    }
-    if (rows.length < PAGE_ROWS) return planOf;
-  }
+/** A service is a list of its own names. */
+async function readServiceLists(tx: Db): Promise<CompileListSource[]> {
+  return [...(await readServices(tx)).values()].map(({ record, bit }) => {
+    const id = SERVICE_PREFIX + record.id;
+    const octets = Buffer.from(`${record.names.join('\n')}\n`);
+    return {
+      id,
+      category: id,
+      categoryBit: bit,
+      format: 'domains',
+      coversSubdomains: null,
+      contentSha256: createHash('sha256').update(octets).digest('hex'),
+      contentPath: '',
+      octets,
+    };
+  });
 }

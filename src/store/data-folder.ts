@@ -6,6 +6,7 @@
  *       lists/<sha256>     contents of lists, named by what they are
  *       lock.db            held for as long as a process works on the folder
  *       admin.token        the token of the first start
+ *       answer-link.key    signs the links that answer requests
  *
  * The lock is an exclusive SQLite transaction on a database of its own: the kernel lets go of it
  * when the process ends in whatever way, so a stale lock cannot exist.

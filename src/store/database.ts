@@ -65,7 +65,7 @@ export function openDatabase(dataDir: string, options: OpenDatabaseOptions): Db 
   }
 }
 
-class StoreDialect extends SqliteDialect {
+export class StoreDialect extends SqliteDialect {
   readonly #database: Database.Database;
 
   constructor(database: Database.Database) {

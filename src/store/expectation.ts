@@ -2,7 +2,14 @@
 
 import { AppError } from '../lib/errors.ts';
 import type { ResourceKind } from './document.ts';
-import { readCategories, readLists, readPlans, readSubscribers, type Stored } from './records.ts';
+import {
+  readCategories,
+  readLists,
+  readPlans,
+  readServices,
+  readSubscribers,
+  type Stored,
+} from './records.ts';
 import type { Db } from './schema.ts';
 
 export interface Expectation {
@@ -35,6 +42,7 @@ async function findStored(
 ): Promise<Stored<unknown> | undefined> {
   if (kind === 'category') return (await readCategories(tx)).get(id);
   if (kind === 'list') return (await readLists(tx)).get(id);
+  if (kind === 'service') return (await readServices(tx)).get(id);
   if (kind === 'plan') return (await readPlans(tx)).get(id);
   return (await readSubscribers(tx, [id])).get(id);
 }

@@ -5,6 +5,7 @@
 
 import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import { AppError } from '../lib/errors.ts';
+import { PROFILE_TABLES } from './profile-tables.ts';
 import type { Db } from './schema.ts';
 
 const FIRST_TABLES = [
@@ -101,8 +102,9 @@ const FIRST_TABLES = [
   `insert into meta (key, value) values ('revision', '0')`,
 ];
 
-const MIGRATIONS: Record<string, Migration> = {
+export const MIGRATIONS: Record<string, Migration> = {
   '0001-first-tables': { up: (db: Kysely<unknown>) => runAll(db, FIRST_TABLES) },
+  '0002-profiles': { up: (db: Kysely<unknown>) => runAll(db, PROFILE_TABLES) },
 };
 
 /** Brings a database to today's tables; nothing happens where it is there already. */

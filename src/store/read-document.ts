@@ -8,17 +8,19 @@ import {
   canonicalCategory,
   canonicalList,
   canonicalPlan,
-  canonicalSubscriber,
+  canonicalService,
   type CategoryRecord,
   type ListRecord,
   type PlanRecord,
-  type SubscriberRecord,
+  type ServiceRecord,
 } from './canonical.ts';
+import { canonicalSubscriber, type SubscriberRecord } from './canonical-household.ts';
 import {
   CategorySchema,
   DocumentSchema,
   ListSchema,
   PlanSchema,
+  ServiceSchema,
   SubscriberSchema,
 } from './document.ts';
 import { breathe, isTurn } from './breathe.ts';
@@ -35,6 +37,7 @@ export interface Placed<Resource> {
 export interface ReadDocument {
   readonly categories: readonly Placed<CategoryRecord>[] | null;
   readonly lists: readonly Placed<ListRecord>[] | null;
+  readonly services: readonly Placed<ServiceRecord>[] | null;
   readonly plans: readonly Placed<PlanRecord>[] | null;
   readonly subscribers: readonly Placed<SubscriberRecord>[] | null;
 }
@@ -47,6 +50,7 @@ type Canonicalize<Document, Resource> = (
 
 const categoryShape = new ShapeChecker(CategorySchema);
 const listShape = new ShapeChecker(ListSchema);
+const serviceShape = new ShapeChecker(ServiceSchema);
 const planShape = new ShapeChecker(PlanSchema);
 const subscriberShape = new ShapeChecker(SubscriberSchema);
 const SECTIONS = Object.keys(DocumentSchema.properties);
@@ -54,7 +58,7 @@ const SECTIONS = Object.keys(DocumentSchema.properties);
 export async function readDocument(value: unknown, faults: string[]): Promise<ReadDocument> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     faults.push(`the document: ${quote(value)} is no mapping; valid: ${SECTIONS.join(', ')}`);
-    return { categories: null, lists: null, plans: null, subscribers: null };
+    return { categories: null, lists: null, services: null, plans: null, subscribers: null };
   }
   const document = value as Record<string, unknown>;
   for (const key of Object.keys(document)) {
@@ -65,6 +69,7 @@ export async function readDocument(value: unknown, faults: string[]): Promise<Re
   const sections = {
     categories: await readSection(document, 'categories', categoryShape, canonicalCategory, faults),
     lists: await readSection(document, 'lists', listShape, canonicalList, faults),
+    services: await readSection(document, 'services', serviceShape, canonicalService, faults),
     plans: await readSection(document, 'plans', planShape, canonicalPlan, faults),
     subscribers: await readSection(
       document,
@@ -117,21 +122,21 @@ async function readSection<
   return placed;
 }
 
-/** An address leads to one subscriber only. */
+/** An address leads to one subscriber only, and so does a CPE id. */
 async function findSharedAddresses(
   subscribers: readonly Placed<SubscriberRecord>[],
   faults: string[],
 ): Promise<void> {
-  const ownerOf = new Map<string, string>();
+  const ownerOf = { addresses: new Map<string, string>(), cpeIds: new Map<string, string>() };
   for (const [index, { record, path }] of subscribers.entries()) {
     if (isTurn(index)) await breathe();
-    for (const address of record.addresses) {
-      const owner = ownerOf.get(address);
-      if (owner === undefined) ownerOf.set(address, record.id);
-      else
-        faults.push(
-          `${path}.addresses: ${quote(address)} belongs to subscriber ${quote(owner)} too`,
-        );
+    for (const field of ['addresses', 'cpeIds'] as const) {
+      for (const key of record[field] ?? []) {
+        const owner = ownerOf[field].get(key);
+        if (owner === undefined) ownerOf[field].set(key, record.id);
+        else
+          faults.push(`${path}.${field}: ${quote(key)} belongs to subscriber ${quote(owner)} too`);
+      }
     }
   }
 }

@@ -3,12 +3,22 @@
  * subscribers costs four queries a batch, not four a subscriber.
  */
 
-import type { CategoryRecord, ListRecord, PlanRecord, SubscriberRecord } from './canonical.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
+import {
+  type CategoryRecord,
+  type ListRecord,
+  type PlanRecord,
+  type PlanSettings,
+  SERVICE_PREFIX,
+  type ServiceRecord,
+} from './canonical.ts';
+import type { HouseholdSettings, SubscriberRecord } from './canonical-household.ts';
+import type { RuleNames } from './canonical-settings.ts';
 import type { BlockingModeName } from './document.ts';
+import { readCpeIds, readProfiles, readRulesOf } from './household-records.ts';
 import type { ListReport } from './list-report.ts';
 import { keyToText } from './prefix-key.ts';
-import type { Db, PlanRow, RuleAction, RuleOwnerKind, SubscriberRow } from './schema.ts';
+import type { Db, PlanRow, SubscriberRow } from './schema.ts';
 
 /** A batch of ids in one `in (…)`: SQLite takes 32,766 parameters. */
 export const BATCH_ROWS = 5_000;
@@ -29,6 +39,10 @@ export interface StoredList extends Stored<ListRecord> {
   readonly report: ListReport;
 }
 
+export interface StoredService extends Stored<ServiceRecord> {
+  readonly bit: number;
+}
+
 export interface StoredPlan extends Stored<PlanRecord> {
   readonly number: number;
 }
@@ -38,8 +52,20 @@ export interface StoredSubscriber extends Stored<SubscriberRecord> {
   readonly isBuiltin: boolean;
 }
 
+/** Services left out. */
+/** Ids of all categories by their bit, services among them. */
+export async function readCategoryIds(db: Db): Promise<Map<number, string>> {
+  const rows = await db.selectFrom('categories').select(['bit', 'id']).execute();
+  return new Map(rows.map(({ bit, id }) => [bit, id]));
+}
+
 export async function readCategories(db: Db): Promise<Map<string, StoredCategory>> {
-  const rows = await db.selectFrom('categories').selectAll().orderBy('id').execute();
+  const rows = await db
+    .selectFrom('categories')
+    .selectAll()
+    .where('id', 'not in', db.selectFrom('services').select('category'))
+    .orderBy('id')
+    .execute();
   const entries = rows.map((row): [string, StoredCategory] => [
     row.id,
     {
@@ -50,8 +76,25 @@ export async function readCategories(db: Db): Promise<Map<string, StoredCategory
         class: row.class,
         ...(row.title === '' ? {} : { title: row.title }),
         ...(row.ede_code === 15 || row.ede_code === 16 ? { edeCode: row.ede_code } : {}),
+        ...(row.is_never_reported === 1 ? { neverReport: true } : {}),
+        ...(row.has_helpline === 1 ? { helpline: true } : {}),
       },
     },
+  ]);
+  return new Map(entries);
+}
+
+/** By id of the service, which is not that of its category. */
+export async function readServices(db: Db): Promise<Map<string, StoredService>> {
+  const rows = await db
+    .selectFrom('services')
+    .innerJoin('categories', 'categories.id', 'services.category')
+    .select(['services.category', 'services.record', 'services.revision', 'categories.bit'])
+    .orderBy('services.category')
+    .execute();
+  const entries = rows.map((row): [string, StoredService] => [
+    row.category.slice(SERVICE_PREFIX.length),
+    { bit: row.bit, revision: row.revision, record: JSON.parse(row.record) as ServiceRecord },
   ]);
   return new Map(entries);
 }
@@ -153,6 +196,8 @@ async function toSubscribers(db: Db, rows: readonly SubscriberRow[]): Promise<St
     ]),
   );
   const rules = await readRulesOf(db, 'subscriber', numbers);
+  const cpeIds = await readCpeIds(db, numbers);
+  const profiles = await readProfiles(db, numbers);
   const addresses = new Map<number, string[]>();
   const addressRows = await db
     .selectFrom('addresses')
@@ -170,39 +215,28 @@ async function toSubscribers(db: Db, rows: readonly SubscriberRow[]): Promise<St
     revision: row.revision,
     record: {
       id: row.id,
-      plan: planIds.get(row.plan) ?? '',
+      ...(row.plan === null ? {} : { plan: planIds.get(row.plan) ?? '' }),
       timezone: row.timezone,
       addresses: (addresses.get(row.number) ?? []).sort(),
+      ...optional('cpeIds', cpeIds.get(row.number)),
       ...rules.get(row.number),
+      ...(row.settings === null ? {} : (JSON.parse(row.settings) as HouseholdSettings)),
+      ...optional('profiles', profiles.get(row.number)),
     },
   }));
 }
 
-type RuleLists = Partial<Record<RuleAction, string[]>>;
-
-/** @param owners null = all of this kind */
-async function readRulesOf(
-  db: Db,
-  kind: RuleOwnerKind,
-  owners: readonly number[] | null,
-): Promise<Map<number, RuleLists>> {
-  let query = db.selectFrom('rules').selectAll().where('owner_kind', '=', kind);
-  if (owners !== null) query = query.where('owner', 'in', owners);
-  const rules = new Map<number, RuleLists>();
-  // The key's order gives `allow` before `deny` and sorted names: the canonical form.
-  const rows = await query.orderBy('owner').orderBy('action').orderBy('name').execute();
-  for (const row of rows) {
-    const lists = rules.get(row.owner) ?? {};
-    (lists[row.action] ??= []).push(row.name);
-    rules.set(row.owner, lists);
-  }
-  return rules;
+function optional<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): Partial<Record<Key, Value>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, Value>);
 }
 
 function planRecord(
   row: PlanRow,
   sets: { readonly block: string[]; readonly locked: string[] },
-  rules: RuleLists | undefined,
+  rules: RuleNames | undefined,
 ): PlanRecord {
   return {
     id: row.id,
@@ -214,5 +248,6 @@ function planRecord(
     ...(row.block_address4 === null ? {} : { blockAddress4: row.block_address4 }),
     ...(row.block_address6 === null ? {} : { blockAddress6: row.block_address6 }),
     ...(row.max_ttl_seconds === null ? {} : { maxTtlSeconds: row.max_ttl_seconds }),
+    ...(row.settings === null ? {} : (JSON.parse(row.settings) as PlanSettings)),
   };
 }

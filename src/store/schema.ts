@@ -2,13 +2,16 @@
  * The tables as Kysely sees them; `migrations.ts` makes them. Rows are what people set; images are
  * compiled from them and never stored here.
  *
- *     categories 1──n lists          plans 1──n subscribers 1──n addresses
- *          └──n plan_categories n──1 ┘  └──n rules ──n┘      └──n sessions (not policy: no audit)
- *     tokens    audit (hash chain)    idempotency    meta (revision and marks of first start)
+ *     categories 1──n lists          plans 1──n subscribers 1──n addresses, cpe_ids
+ *      │   └──n plan_categories n──1 ┘  └──n rules ──n┘ │     └──n sessions (not policy: no audit)
+ *      └─1 services                                     └──n profiles 1──n rules, devices
+ *     grants, requests, budget_days (of a household or profile; they end by themselves)
+ *     tokens    audit (hash chain)    idempotency    meta (revision, numbers, marks of first start)
  *
- * Numbers (`plans.number`, `subscribers.number`) are internal, stable and never given out twice; a
- * subscriber's number is its profile number in the images. `revision` is that of the last change of
- * a row: its ETag.
+ * Numbers (`plans.number`, `subscribers.number`, `profiles.number`) are internal, stable and never
+ * given out twice. Subscribers and profiles take theirs from one counter: both are profile numbers in
+ * the images, a subscriber's being that of the household itself. `settings` is canonical JSON, null
+ * where nothing is set. `revision` is that of the last change of a row: its ETag.
  */
 
 import type { ColumnType, Generated, Kysely, Selectable } from 'kysely';
@@ -16,7 +19,9 @@ import type { ColumnType, Generated, Kysely, Selectable } from 'kysely';
 export type VerdictClassName = 'law' | 'operator' | 'policy';
 export type Role = 'admin' | 'operator' | 'editor' | 'reader';
 export type RuleAction = 'allow' | 'deny';
-export type RuleOwnerKind = 'plan' | 'subscriber';
+export type RuleOwnerKind = 'plan' | 'subscriber' | 'profile';
+export type DeviceKind = 'mac' | 'address' | 'clientId';
+export type RequestState = 'open' | 'approved' | 'denied';
 
 interface MetaTable {
   key: string;
@@ -30,6 +35,16 @@ interface CategoryTable {
   class: VerdictClassName;
   title: string;
   ede_code: number | null;
+  is_never_reported: number;
+  has_helpline: number;
+  revision: number;
+}
+
+interface ServiceTable {
+  /** `service:ID`, the category that the service is to the engine. */
+  category: string;
+  /** `ServiceRecord` as JSON. */
+  record: string;
   revision: number;
 }
 
@@ -57,6 +72,8 @@ interface PlanTable {
   block_address4: string | null;
   block_address6: string | null;
   max_ttl_seconds: number | null;
+  /** `PlanSettings`. */
+  settings: string | null;
   revision: number;
 }
 
@@ -72,13 +89,18 @@ interface RuleTable {
   action: RuleAction;
   /** Canonical text: lower case, A-labels, no trailing dot. */
   name: string;
+  /** 1 where it holds while the internet is off; only of `allow`. */
+  is_always: number;
 }
 
 interface SubscriberTable {
-  number: Generated<number>;
+  number: number;
   id: string;
-  plan: number;
+  /** Null for a pool: it gets the safest plan. */
+  plan: number | null;
   timezone: string;
+  /** `HouseholdSettings`. */
+  settings: string | null;
   /** 1 for the seeded catch-all; its addresses give way to what a document names. */
   is_builtin: number;
   revision: number;
@@ -95,6 +117,71 @@ interface SessionTable {
   subscriber: number;
   /** Seconds since the Unix epoch. */
   expires_at: number;
+}
+
+interface ProfileTable {
+  number: number;
+  subscriber: number;
+  id: string;
+  /** In the order of the document. */
+  place: number;
+  /** `ProfileSettings`. */
+  settings: string;
+}
+
+interface DeviceTable {
+  subscriber: number;
+  kind: DeviceKind;
+  /** 6 octets of a MAC; 16 of an address; UTF-8 of a client id. */
+  key: Uint8Array;
+  profile: number;
+}
+
+interface CpeIdTable {
+  cpe_id: string;
+  subscriber: number;
+}
+
+interface GrantTable {
+  id: string;
+  kind: 'grant' | 'pause';
+  subscriber: number;
+  /** Null = the whole household. */
+  profile: number | null;
+  /** `TargetRecord` as JSON. */
+  target: string;
+  /** Seconds since the Unix epoch, as all that follow. */
+  from_second: number;
+  until_second: number;
+  why: string;
+  who: string;
+  created_at: number;
+}
+
+interface RequestTable {
+  id: string;
+  subscriber: number;
+  /** Null = the household. */
+  profile: number | null;
+  /** `TargetRecord` as JSON. */
+  target: string;
+  message: string;
+  created_at: number;
+  state: RequestState;
+  answered_by: string | null;
+  answered_at: number | null;
+  grant_id: string | null;
+}
+
+interface BudgetDayTable {
+  profile: number;
+  target: string;
+  /** Days since 1970-01-01, of the household's zone. */
+  day: number;
+  /** 1,440 bits, the minutes of the day by wall clock. */
+  minutes: Uint8Array;
+  /** The limit that was noted as used up; null while it is not. */
+  used_up_limit: number | null;
 }
 
 interface TokenTable {
@@ -137,6 +224,13 @@ export interface Tables {
   subscribers: SubscriberTable;
   addresses: AddressTable;
   sessions: SessionTable;
+  services: ServiceTable;
+  profiles: ProfileTable;
+  devices: DeviceTable;
+  cpe_ids: CpeIdTable;
+  grants: GrantTable;
+  requests: RequestTable;
+  budget_days: BudgetDayTable;
   tokens: TokenTable;
   audit: AuditTable;
   idempotency: IdempotencyTable;

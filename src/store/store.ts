@@ -18,7 +18,9 @@ import {
   readAuditPage,
   verifyAudit,
 } from './audit.ts';
+import { toAuditEntry } from './audit-entries.ts';
 import { breathe } from './breathe.ts';
+import { type BudgetDay, BudgetDays, noteUsedUp } from './budget-days.ts';
 import type { RecordOf } from './canonical.ts';
 import { type Change, type ChangeCounts, countChanges, throwFaults } from './changes.ts';
 import {
@@ -30,31 +32,64 @@ import {
 import { type FolderLock, lockDataFolder, prepareDataFolder } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
 import type { PolicyDocument, ResourceKind } from './document.ts';
+import { checkEngines } from './engine-checks.ts';
 import { checkExpectation, type Expectation } from './expectation.ts';
+import {
+  type GrantDocument,
+  type GrantFilter,
+  insertGrant,
+  insertPause,
+  type Moment,
+  type PauseDocument,
+  readGrants,
+  removeGrant,
+  type StoredGrant,
+} from './grants.ts';
 import { findAnswer, type IdempotencyKey, saveAnswer } from './idempotency.ts';
 import { ListContents } from './list-contents.ts';
 import { ListLooks, LookMissing } from './list-looks.ts';
 import type { ContentInspector, ListReport } from './list-report.ts';
 import { readMeta, readRevision, writeMeta } from './meta.ts';
 import { migrate } from './migrations.ts';
-import { listChanges, planChanges, type PlannedChanges, planRemoval } from './plan-changes.ts';
+import { planChanges, planRemoval } from './plan-changes.ts';
+import { listChanges, type PlannedChanges, readStock } from './planned-changes.ts';
+import { type ProfileOwner, readProfileNumbers, readProfileOwners } from './profile-owners.ts';
 import { type ReadDocument, readDocument } from './read-document.ts';
 import {
   BATCH_ROWS,
   readCategories,
+  readCategoryIds,
   readLists,
   readPlans,
+  readServices,
   readSubscriberPage,
   readSubscribers,
   type StoredCategory,
   type StoredList,
   type StoredPlan,
+  type StoredService,
   type StoredSubscriber,
   type SubscriberPageOptions,
 } from './records.ts';
-import { canonicalName } from './rule-name.ts';
-import { readRulePage, type Rule, type RulePageOptions } from './rules.ts';
-import type { AuditRow, Db, Role, RuleAction, RuleOwnerKind } from './schema.ts';
+import {
+  type AnswerDocument,
+  closeRequest,
+  documentOfApproval,
+  findOpenRequest,
+  insertRequest,
+  readRequests,
+  type RequestDocument,
+  type RequestFilter,
+  type StoredRequest,
+} from './requests.ts';
+import {
+  documentWithRule,
+  readRulePage,
+  type Rule,
+  type RuleChange,
+  type RulePageOptions,
+} from './rules.ts';
+import type { AuditRow, Db, Role } from './schema.ts';
 import {
   type AddressChange,
   expireSessions,
@@ -64,6 +99,8 @@ import {
   type SessionPageOptions,
   writeSessions,
 } from './sessions.ts';
+import { followShipped, type Shipped } from './shipped.ts';
+import { sweepEnded } from './sweep.ts';
 import {
   adoptTokenFile,
   ensureFirstToken,
@@ -73,6 +110,7 @@ import {
   insertToken,
   readTokens,
   removeToken,
+  SHIPPED_ACTOR,
   type Token,
 } from './tokens.ts';
 import { writeChanges } from './write-changes.ts';
@@ -88,6 +126,8 @@ export interface StoreOptions {
   readonly adminTokenFile?: string;
   /** No API will be served: tokens are left to the next start of the server. */
   readonly isOffline?: boolean;
+  /** Ids of the engines of safe search that there are; left out: documents may name any. */
+  readonly engines?: readonly string[];
 }
 
 export interface WriteContext {
@@ -114,12 +154,22 @@ export interface ApplyResult {
   readonly listReports: Readonly<Record<string, ListReport>>;
 }
 
-export interface RuleChange {
-  readonly owner: RuleOwnerKind;
-  readonly ownerId: string;
-  readonly action: RuleAction;
-  readonly name: string;
-  readonly isAdding: boolean;
+/** The revision that holds a change, and what became of its object. */
+export type GrantResult = { readonly revision: number; readonly grant: StoredGrant };
+export interface RequestResult {
+  readonly revision: number;
+  readonly request: StoredRequest;
+  /** Of an approval for a time; else null. */
+  readonly grant: StoredGrant | null;
+}
+
+/** Rows by what they are about, counted before and after. */
+export interface Deletion {
+  readonly subscriber: string;
+  /** Null = the whole household. */
+  readonly profile: string | null;
+  readonly before: object;
+  readonly after: object;
 }
 
 interface PreparedDocument {
@@ -131,11 +181,14 @@ interface PreparedDocument {
 export class Store {
   readonly dataDir: string;
   readonly contents: ListContents;
+  /** Minutes of budgets, which the query log counts. */
+  readonly budgetDays: BudgetDays;
   /** For reads that have no method here; writes go through the methods. */
   readonly db: Db;
   readonly #lock: FolderLock;
   readonly #inspector: ContentInspector;
   readonly #clock: Clock;
+  readonly #engines: readonly string[] | null;
   #revision = 0;
   #tokens: readonly HashedToken[] = [];
   #lastWrite: Promise<unknown> = Promise.resolve();
@@ -145,14 +198,18 @@ export class Store {
     db: Db,
     lock: FolderLock,
     inspector: ContentInspector,
-    clock: Clock,
+    { clock = systemClock, engines }: StoreOptions,
   ) {
     this.dataDir = dataDir;
     this.contents = new ListContents(dataDir);
     this.db = db;
+    this.budgetDays = new BudgetDays(db, (work) =>
+      this.#enqueue(() => db.transaction().execute(work)),
+    );
     this.#lock = lock;
     this.#inspector = inspector;
     this.#clock = clock;
+    this.#engines = engines ?? null;
   }
 
   /**
@@ -169,7 +226,7 @@ export class Store {
     let db: Db | null = null;
     try {
       db = openDatabase(dataDir, { isReadOnly: false });
-      const store = new Store(dataDir, db, lock, inspector, options.clock ?? systemClock);
+      const store = new Store(dataDir, db, lock, inspector, options);
       await store.#prepare(options);
       return store;
     } catch (error) {
@@ -214,8 +271,31 @@ export class Store {
     const context = { actor: FIRST_START_ACTOR };
     await this.#writeDocument(makeDocument(), context, async (tx, prepared) => {
       const options = { isDryRun: false, isPruning: false };
+      const { shipped } = followShipped(prepared.document, await readStock(tx), {});
       const result = await this.#apply(tx, prepared, context, options, true);
       await writeMeta(tx, 'seeded', this.#now());
+      await writeMeta(tx, 'shipped', JSON.stringify(shipped));
+      return result;
+    });
+  }
+
+  /**
+   * Brings categories, lists and services that ship with Stairgate to what their files say, but for
+   * those that somebody has changed or removed.
+   * @param filesDigest of the files; nothing happens where it is that of the last time
+   * @param makeDocument called only where it is needed
+   * @throws AppError `DOCUMENT_INVALID` with every fault
+   */
+  async follow(filesDigest: string, makeDocument: () => PolicyDocument): Promise<void> {
+    if ((await readMeta(this.db, 'shippedFiles')) === filesDigest) return;
+    const context = { actor: SHIPPED_ACTOR };
+    const options = { isDryRun: false, isPruning: false };
+    await this.#writeDocument(makeDocument(), context, async (tx, prepared) => {
+      const last = JSON.parse((await readMeta(tx, 'shipped')) ?? '{}') as Shipped;
+      const { document, shipped } = followShipped(prepared.document, await readStock(tx), last);
+      const result = await this.#apply(tx, { ...prepared, document }, context, options, false);
+      await writeMeta(tx, 'shipped', JSON.stringify(shipped));
+      await writeMeta(tx, 'shippedFiles', filesDigest);
       return result;
     });
   }
@@ -233,23 +313,106 @@ export class Store {
     });
   }
 
-  /** Adds a name to the rules of a plan or subscriber, or takes it away. */
+  /** Adds a name to the rules of a plan, a subscriber or a profile, or takes it away. */
   async changeRule(change: RuleChange, context: WriteContext): Promise<ApplyResult> {
     return this.#write(context, async (tx) => {
-      const stored =
-        change.owner === 'plan'
-          ? (await readPlans(tx)).get(change.ownerId)
-          : (await readSubscribers(tx, [change.ownerId])).get(change.ownerId);
-      if (stored === undefined) throw unknownResource(change.owner, change.ownerId);
-      const given = canonicalName(change.name) ?? change.name;
-      const names = (stored.record[change.action] ?? []).filter((name) => name !== given);
-      if (change.isAdding) names.push(given);
-      const document = { ...stored.record, [change.action]: names };
-      const section = change.owner === 'plan' ? 'plans' : 'subscribers';
       const options = { isDryRun: false, isPruning: false };
-      const prepared = await this.#readDocument({ [section]: [document] });
+      const prepared = await this.#readDocument(await documentWithRule(tx, change));
       return this.#apply(tx, prepared, context, options, false);
     });
+  }
+
+  /** Opens something for a time. Errors as those of `applyDocument`. */
+  grant(document: GrantDocument, context: WriteContext): Promise<GrantResult> {
+    return this.#changeGrants('create', context, (tx, moment) => insertGrant(tx, document, moment));
+  }
+
+  /** Switches the internet off for a time. */
+  pause(document: PauseDocument, context: WriteContext): Promise<GrantResult> {
+    return this.#changeGrants('create', context, (tx, moment) => insertPause(tx, document, moment));
+  }
+
+  /** Ends a grant or a pause now. */
+  endGrant(id: string, context: WriteContext): Promise<GrantResult> {
+    return this.#changeGrants('delete', context, (tx, { nowSeconds }) =>
+      removeGrant(tx, id, nowSeconds),
+    );
+  }
+
+  /** Those that have not ended. */
+  grants(filter: Omit<GrantFilter, 'nowSeconds'> = {}): Promise<StoredGrant[]> {
+    return this.#read((tx) => readGrants(tx, { ...filter, nowSeconds: this.#nowSeconds() }));
+  }
+
+  /** Asks a parent for something. */
+  request(document: RequestDocument, context: WriteContext): Promise<RequestResult> {
+    return this.#write(context, async (tx) => {
+      const { request, isNew } = await insertRequest(tx, document, this.#nowSeconds());
+      if (!isNew) return { revision: this.#revision, request, grant: null };
+      // Nothing is decided otherwise because somebody asked: no revision, no compilation.
+      const revision = this.#revision;
+      const entry = { action: 'create', kind: 'request', resource: request.id, before: null };
+      await this.#audit(tx, revision, context, [{ ...entry, after: request }]);
+      return { revision, request, grant: null };
+    });
+  }
+
+  requests(filter: RequestFilter = {}): Promise<StoredRequest[]> {
+    return this.#read((tx) => readRequests(tx, filter));
+  }
+
+  /** @throws AppError `REQUEST_ANSWERED` where somebody was faster; else as `grant` */
+  answerRequest(
+    id: string,
+    { answer, ...end }: AnswerDocument,
+    context: WriteContext,
+  ): Promise<RequestResult> {
+    return this.#write(context, async (tx) => {
+      const before = await findOpenRequest(tx, id);
+      const moment = this.#moment(context);
+      const revision = this.#revision + 1;
+      if (answer === 'always') {
+        const prepared = await this.#readDocument(await documentOfApproval(tx, before));
+        const options = { isDryRun: false, isPruning: false };
+        await this.#apply(tx, prepared, context, options, false);
+      }
+      const grant =
+        answer === 'approve' ? await insertGrant(tx, toGrant(before, end), moment) : null;
+      const state = answer === 'deny' ? 'denied' : 'approved';
+      const request = await closeRequest(tx, before, state, grant?.id ?? null, moment);
+      const entries: AuditEntry[] = [
+        { action: 'update', kind: 'request', resource: id, before, after: request },
+      ];
+      if (grant !== null) {
+        const entry = { action: 'create', kind: 'grant', resource: grant.id };
+        entries.push({ ...entry, before: null, after: grant });
+      }
+      await this.#audit(tx, revision, context, entries);
+      return { revision, request, grant };
+    });
+  }
+
+  /** Notes that the minutes of a day are used up; the policies are compiled with it. */
+  noteUsedUp(
+    budget: Omit<BudgetDay, 'minutes'>,
+    context: WriteContext,
+  ): Promise<{ readonly revision: number }> {
+    return this.#write(context, async (tx) => {
+      const usedUp = await noteUsedUp(tx, budget);
+      if (usedUp === null) return { revision: this.#revision };
+      const revision = this.#revision + 1;
+      const resource = `${usedUp.subscriber}/${usedUp.profile}`;
+      const entry = { action: 'used-up', kind: 'budget', resource, before: null, after: usedUp };
+      await this.#audit(tx, revision, context, [entry]);
+      return { revision };
+    });
+  }
+
+  /** Takes away rows of what has ended; called every few minutes. @returns how many there were */
+  async sweepEnded(): Promise<number> {
+    return this.#enqueue(() =>
+      this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds())),
+    );
   }
 
   /** Everything as one document; applying it changes nothing. */
@@ -266,6 +429,7 @@ export class Store {
       const document = {
         categories: [...(await readCategories(tx)).values()].map(({ record }) => record),
         lists: [...(await readLists(tx)).values()].map(({ record }) => record),
+        services: [...(await readServices(tx)).values()].map(({ record }) => record),
         plans: [...(await readPlans(tx)).values()].map(({ record }) => record),
         subscribers,
       };
@@ -283,12 +447,22 @@ export class Store {
     return readAddressPages(this.db, this.#nowSeconds());
   }
 
+  /** Ids of all categories by their bit, services among them. */
+  categoryIds(): Promise<Map<number, string>> {
+    return this.#read(readCategoryIds);
+  }
+
+  /** Those that are no services. */
   categories(): Promise<Map<string, StoredCategory>> {
     return this.#read(readCategories);
   }
 
   lists(): Promise<Map<string, StoredList>> {
     return this.#read(readLists);
+  }
+
+  services(): Promise<Map<string, StoredService>> {
+    return this.#read(readServices);
   }
 
   plans(): Promise<Map<string, StoredPlan>> {
@@ -299,15 +473,9 @@ export class Store {
     return this.#read(async (tx) => (await readSubscribers(tx, [id])).get(id) ?? null);
   }
 
-  /** The external id of a profile number, for `explain`. */
-  async subscriberOfProfile(profile: number): Promise<{ id: string; plan: string } | null> {
-    const row = await this.db
-      .selectFrom('subscribers')
-      .innerJoin('plans', 'plans.number', 'subscribers.plan')
-      .select(['subscribers.id as id', 'plans.id as plan'])
-      .where('subscribers.number', '=', profile)
-      .executeTakeFirst();
-    return row ?? null;
+  /** Whose profile numbers these are; those of nobody are left out. */
+  profileOwners(numbers: readonly number[]): Promise<Map<number, ProfileOwner>> {
+    return this.#read((tx) => readProfileOwners(tx, numbers));
   }
 
   subscriberPage(options: SubscriberPageOptions): Promise<StoredSubscriber[]> {
@@ -397,6 +565,41 @@ export class Store {
 
   verifyAudit(): Promise<AuditVerdict> {
     return this.#read(verifyAudit);
+  }
+
+  /**
+   * Writes a subscriber anew from what it is when its turn comes, so that no write is lost.
+   * @param change the document as it shall be; what it throws is thrown on
+   */
+  async changeSubscriber(
+    id: string,
+    change: (record: RecordOf['subscriber']) => unknown,
+    context: WriteContext,
+  ): Promise<ApplyResult> {
+    return this.#write(context, async (tx) => {
+      const stored = (await readSubscribers(tx, [id])).get(id);
+      if (stored === undefined) throw unknownResource('subscriber', id);
+      const prepared = await this.#readDocument({ subscribers: [change(stored.record)] });
+      const options = { isDryRun: false, isPruning: false };
+      return this.#apply(tx, prepared, context, options, false);
+    });
+  }
+
+  /** Profile numbers of a household by id of the profile; null = its own. Empty: there is none. */
+  profileNumbers(subscriber: string): Promise<Map<string | null, number>> {
+    return this.#read((tx) => readProfileNumbers(tx, subscriber));
+  }
+
+  /** Notes in the audit log that what was written down of somebody is deleted. */
+  async noteDeletion(deletion: Deletion, context: WriteContext): Promise<void> {
+    const { subscriber, profile, before, after } = deletion;
+    const resource = profile === null ? subscriber : `${subscriber}/${profile}`;
+    const entry = { action: 'delete', kind: 'records', resource, before, after };
+    await this.#enqueue(() =>
+      this.db
+        .transaction()
+        .execute((tx) => appendAudit(tx, this.#auditContext(this.#revision, context), [entry])),
+    );
   }
 
   async #prepare(options: StoreOptions): Promise<void> {
@@ -490,20 +693,37 @@ export class Store {
   async #readDocument(value: unknown): Promise<PreparedDocument> {
     const faults: string[] = [];
     const document = await readDocument(value, faults);
+    if (this.#engines !== null) await checkEngines(document, this.#engines, faults);
     return { document, faults, looks: new ListLooks(this.contents, this.#inspector) };
   }
 
-  async #write(
+  async #changeGrants(
+    action: 'create' | 'delete',
     context: WriteContext,
-    work: (tx: Db) => Promise<ApplyResult>,
-  ): Promise<ApplyResult> {
+    work: (tx: Db, moment: Moment) => Promise<StoredGrant>,
+  ): Promise<GrantResult> {
+    return this.#write(context, async (tx) => {
+      const grant = await work(tx, this.#moment(context));
+      const revision = this.#revision + 1;
+      const isCreated = action === 'create';
+      const states = isCreated ? { before: null, after: grant } : { before: grant, after: null };
+      const entry = { action, kind: grant.kind, resource: grant.id, ...states };
+      await this.#audit(tx, revision, context, [entry]);
+      return { revision, grant };
+    });
+  }
+
+  async #write<Result extends { readonly revision: number; readonly isDryRun?: boolean }>(
+    context: WriteContext,
+    work: (tx: Db) => Promise<Result>,
+  ): Promise<Result> {
     return this.#enqueue(async () => {
       const result = await this.db.transaction().execute(async (tx) => {
         const answer = context.idempotency ? await findAnswer(tx, context.idempotency) : null;
-        if (answer !== null) return JSON.parse(answer) as ApplyResult;
+        if (answer !== null) return JSON.parse(answer) as Result;
         if (context.expectation) await checkExpectation(tx, context.expectation);
         const done = await work(tx);
-        if (context.idempotency && !done.isDryRun) {
+        if (context.idempotency && done.isDryRun !== true) {
           await saveAnswer(tx, context.idempotency, JSON.stringify(done), this.#nowSeconds());
         }
         return done;
@@ -567,6 +787,10 @@ export class Store {
     }
   }
 
+  #moment({ actor }: WriteContext): Moment {
+    return { who: actor, nowSeconds: this.#nowSeconds() };
+  }
+
   #now(): string {
     return new Date(this.#clock.wallMs()).toISOString();
   }
@@ -576,9 +800,16 @@ export class Store {
   }
 }
 
-function toAuditEntry(change: Change): AuditEntry {
-  const { action, kind, id, before, after } = change;
-  return { action, kind, resource: id, before, after };
+/** The grant that an approval for a time makes. */
+function toGrant(request: StoredRequest, end: Omit<AnswerDocument, 'answer'>): GrantDocument {
+  const { subscriber, profile, target, names } = request;
+  return {
+    subscriber,
+    ...(profile === null ? {} : { profile }),
+    target,
+    ...(names === undefined ? {} : { names: [...names] }),
+    ...end,
+  };
 }
 
 function unknownResource(kind: string, id: string): AppError {

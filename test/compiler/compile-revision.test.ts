@@ -15,11 +15,22 @@ import { NAME_BYTES_MAX, writeName } from '../../src/dns/name.ts';
 import { createSuffixHashes, hashSuffixes } from '../../src/dns/suffix-hashes.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import type { HashSeed } from '../../src/lib/half-siphash.ts';
-import { openPolicyImage, policyRecordOf } from '../../src/policy/image.ts';
+import { GLOBAL_FROM_SECOND, openPolicyImage, policyRecordOf } from '../../src/policy/image.ts';
 import { Store } from '../../src/store/store.ts';
 import { inThreadInspector } from '../../src/lists/inspect-content.ts';
 
+const NOW = 1_800_000_000;
 const SEED: HashSeed = [11, 22];
+const NO_NAME = Uint8Array.of(0);
+const DATA = {
+  safeSearch: {
+    engines: [],
+    youtube: { names: [], moderate: NO_NAME, strict: NO_NAME },
+    unsafe: [],
+  },
+  helplines: [],
+  agePresets: new Map(),
+};
 
 let dataDir = '';
 let store: Store;
@@ -46,8 +57,15 @@ async function apply(names: readonly string[], plan: object = { block: ['adult']
   await store.applyDocument(document, { actor: 'test' });
 }
 
-function compile(blocklistKey: string | null = null, seed = SEED): Promise<CompileDone> {
-  return compileRevision({ kind: 'compile', job: 1, dataDir, seed, blocklistKey });
+function compile(
+  blocklistKey: string | null = null,
+  seed = SEED,
+  nowSeconds = NOW,
+): Promise<CompileDone> {
+  return compileRevision(
+    { kind: 'compile', job: 1, dataDir, seed, blocklistKey, nowSeconds },
+    DATA,
+  );
 }
 
 function wire(text: string): Uint8Array {
@@ -70,8 +88,41 @@ describe('compiling a revision', () => {
     expect(await isListed(done, 'bad.example.org')).toBe(true);
     expect(await isListed(done, 'www.worse.example.net')).toBe(true);
     expect(await isListed(done, 'good.example.org')).toBe(false);
-    expect(policyRecordOf(openPolicyImage(done.policy), 1)).toBeGreaterThanOrEqual(0);
+    expect(policyRecordOf(openPolicyImage(done.policy), 1, NOW)).toBeGreaterThanOrEqual(0);
     expect(done.lists).toEqual([{ id: 'a', entries: 2 }]);
+  });
+
+  it('puts the names of services into the blocklist, and finds their line', async () => {
+    const services = [
+      { id: 'tok', title: 'Tok', group: 'video', names: ['tok.example', 'a.example'] },
+    ];
+    await store.applyDocument({ services }, { actor: 'test' });
+    const done = await compile();
+    expect(done.lists).toContainEqual({ id: 'service:tok', entries: 2 });
+    const request = { kind: 'evidence', job: 2, dataDir, categories: ['service:tok'] } as const;
+    const found = await findEvidence({ ...request, name: wire('www.tok.example') });
+    expect(found.places).toMatchObject([{ list: 'service:tok', line: 2, text: 'tok.example' }]);
+    const before = done.blocklistKey;
+    await store.applyDocument(
+      { services: [{ ...services[0], names: ['a.example'] }] },
+      { actor: 'test' },
+    );
+    expect((await compile(before)).blocklistKey).not.toBe(before);
+  });
+
+  it('renews the policies of a revision from what it has read', async () => {
+    const first = openPolicyImage((await compile()).policy);
+    expect(first.globals[GLOBAL_FROM_SECOND]).toBe(NOW);
+    // Behind the back of the store, so under the same revision.
+    await store.db
+      .insertInto('subscribers')
+      .values({ number: 2, id: 'x', plan: 1, timezone: 'UTC', is_builtin: 0, revision: 1 })
+      .execute();
+    const renewed = openPolicyImage((await compile(null, SEED, NOW + 3600)).policy);
+    expect(renewed.globals[GLOBAL_FROM_SECOND]).toBe(NOW + 3600);
+    expect(renewed.profileCount).toBe(first.profileCount);
+    await apply(['bad.example.org']);
+    expect(openPolicyImage((await compile()).policy).profileCount).toBe(first.profileCount + 1);
   });
 
   it('puts the same images on the disk', async () => {
@@ -123,7 +174,7 @@ describe('compiling a revision', () => {
   it('finds the line that put a name on a list', async () => {
     const request = { kind: 'evidence', job: 2, dataDir, categories: ['adult'] } as const;
     const found = await findEvidence({ ...request, name: wire('www.worse.example.net') });
-    expect(found.places).toEqual([{ list: 'a', line: 2, text: 'worse.example.net' }]);
+    expect(found.places).toMatchObject([{ list: 'a', line: 2, text: 'worse.example.net' }]);
     expect((await findEvidence({ ...request, name: wire('example.com') })).places).toEqual([]);
   });
 });

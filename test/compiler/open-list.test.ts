@@ -14,7 +14,7 @@ const CONTENT = 'a.example.org\n';
 
 function open(contentPath: string, contentSha256: string) {
   const rest = { id: 'a', category: 'adult', categoryBit: 1, format: 'domains' } as const;
-  return openList({ ...rest, coversSubdomains: null, contentPath, contentSha256 });
+  return openList({ ...rest, coversSubdomains: null, contentPath, contentSha256, octets: null });
 }
 
 function aFile(name: string, content: string): string {

@@ -19,7 +19,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
 import { inThreadInspector } from '../../src/lists/inspect-content.ts';
-import { NO_PLAN, readCompileInputFrom } from '../../src/store/compile-input.ts';
+import { NO_PLAN } from '../../src/policy/policy-input.ts';
+import { readCompileInputFrom } from '../../src/store/compile-input.ts';
 import type { AddressChange } from '../../src/store/sessions.ts';
 import { Store } from '../../src/store/store.ts';
 import { hashSecret } from '../../src/store/tokens.ts';
@@ -235,7 +236,7 @@ describe('applying a document', () => {
     expect(error.code).toBe('DOCUMENT_INVALID');
     const said = error.faults.join('\n');
     for (const part of [
-      'unknown plan; valid: categories, lists, plans, subscribers',
+      'unknown plan; valid: categories, lists, services, plans, subscribers',
       'categories[0].class: "police" is not valid; valid: law, operator, policy',
       'lists[0].url: "https://lists.example.org/a" cannot be fetched',
       'lists[1].contentSha256: there is no content "aaaa',
@@ -256,6 +257,7 @@ describe('applying a document', () => {
     expect(await store.exportDocument()).toEqual({
       categories: [],
       lists: [],
+      services: [],
       plans: [],
       subscribers: [],
     });
@@ -557,16 +559,13 @@ describe('what a compile reads', () => {
     expect(input.categories[1]).toMatchObject({ class: 'law', edeCode: 15 });
     expect(input.lists[0]).toMatchObject({ categoryBit: 0, format: 'domains' });
     expect(readFileSync(input.lists[0]?.contentPath ?? '', 'utf8')).toContain('one.example.org');
-    const kids = input.plans.findIndex((plan) => plan.id === 'kids');
-    expect(input.plans[kids]?.block).toEqual([0]);
-    expect(input.plans[kids]?.allow.map((name) => Buffer.from(name).toString('latin1'))).toEqual([
-      '\x06museum\x07example\x00',
-      '\x03zoo\x07example\x00',
-    ]);
+    const kids = input.plans.findIndex(({ id }) => id === 'kids');
+    expect(input.plans[kids]?.block).toEqual(['adult']);
+    expect(input.plans[kids]?.allow).toEqual(['museum.example', 'zoo.example']);
     const home = (await store.subscriber('home-1'))?.number ?? 0;
-    expect(input.planOf[home]).toBe(kids);
-    expect(input.planOf[0]).toBe(NO_PLAN);
-    expect(input.subscriberRules.get(home)?.deny).toHaveLength(1);
+    expect(input.households.planOf[home]).toBe(kids);
+    expect(input.households.planOf[0]).toBe(NO_PLAN);
+    expect(input.households.rulesOf.get(home)?.deny).toHaveLength(1);
   });
 
   test('addresses come as words with the profile number, running sessions after them', async () => {

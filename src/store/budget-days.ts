@@ -1,0 +1,148 @@
+/**
+ * How many minutes of a day a profile has used of what it has a budget for. The query log counts them
+ * (`query-log/day-map` has the layout: 1,440 bits, gaps bridged already) and keeps them here, where the
+ * compile thread finds them. That a budget is used up is noted at once; the minutes follow later.
+ */
+
+import type { ProfileSettings } from './canonical-household.ts';
+import type { Db } from './schema.ts';
+
+/** A bit for each minute. */
+const MINUTES_BYTES = 180;
+const BATCH_ROWS = 2_000;
+
+export interface BudgetDay {
+  /** Profile number. */
+  readonly profile: number;
+  /** As the budget names it. */
+  readonly target: string;
+  /** Days since 1970-01-01, of the household's zone. */
+  readonly day: number;
+  readonly minutes: Uint8Array;
+}
+
+/** A budget that is used up. */
+export interface UsedUpBudget {
+  readonly subscriber: string;
+  readonly profile: string;
+  readonly target: string;
+  readonly day: number;
+  readonly minutesPerDay: number;
+}
+
+export type WriteWork<Result> = (tx: Db) => Promise<Result>;
+
+export class BudgetDays {
+  readonly #db: Db;
+  readonly #write: <Result>(work: WriteWork<Result>) => Promise<Result>;
+
+  /** @param write runs its work as one transaction, after the writes before */
+  constructor(db: Db, write: <Result>(work: WriteWork<Result>) => Promise<Result>) {
+    this.#db = db;
+    this.#write = write;
+  }
+
+  async load(profile: number, target: string, day: number): Promise<Uint8Array | null> {
+    const row = await this.#db
+      .selectFrom('budget_days')
+      .select('minutes')
+      .where('profile', '=', profile)
+      .where('target', '=', target)
+      .where('day', '=', day)
+      .executeTakeFirst();
+    return row?.minutes ?? null;
+  }
+
+  /** All of them or none; those of profiles that are gone are passed over. No revision is made. */
+  async save(days: readonly BudgetDay[]): Promise<void> {
+    await this.#write(async (tx) => {
+      const known = await knownProfiles(tx, days);
+      const rows = days.filter(({ profile }) => known.has(profile));
+      for (let at = 0; at < rows.length; at += BATCH_ROWS) {
+        await tx
+          .insertInto('budget_days')
+          .values(rows.slice(at, at + BATCH_ROWS))
+          .onConflict((conflict) =>
+            conflict
+              .columns(['profile', 'target', 'day'])
+              .doUpdateSet((eb) => ({ minutes: eb.ref('excluded.minutes') })),
+          )
+          .execute();
+      }
+    });
+  }
+
+  async count(profiles: readonly number[]): Promise<number> {
+    if (profiles.length === 0) return 0;
+    const { rows } = await this.#db
+      .selectFrom('budget_days')
+      .select((eb) => eb.fn.countAll<number>().as('rows'))
+      .where('profile', 'in', profiles)
+      .executeTakeFirstOrThrow();
+    return rows;
+  }
+
+  async remove(profiles: readonly number[]): Promise<void> {
+    if (profiles.length === 0) return;
+    await this.#write(async (tx) => {
+      await tx.deleteFrom('budget_days').where('profile', 'in', profiles).execute();
+    });
+  }
+}
+
+/**
+ * Null where that is known already, or where the budget is gone: then nothing is to be done.
+ */
+export async function noteUsedUp(
+  tx: Db,
+  { profile, target, day }: Omit<BudgetDay, 'minutes'>,
+): Promise<UsedUpBudget | null> {
+  const owner = await tx
+    .selectFrom('profiles')
+    .innerJoin('subscribers', 'subscribers.number', 'profiles.subscriber')
+    .select(['subscribers.id as subscriber', 'profiles.id as profile', 'profiles.settings'])
+    .where('profiles.number', '=', profile)
+    .executeTakeFirst();
+  if (owner === undefined) return null;
+  const { budgets = [] } = JSON.parse(owner.settings) as ProfileSettings;
+  const minutesPerDay = budgets.find((budget) => budget.target === target)?.minutesPerDay;
+  if (minutesPerDay === undefined) return null;
+  const row = await tx
+    .selectFrom('budget_days')
+    .select('used_up_limit')
+    .where('profile', '=', profile)
+    .where('target', '=', target)
+    .where('day', '=', day)
+    .executeTakeFirst();
+  if (row?.used_up_limit === minutesPerDay) return null;
+  const minutes = new Uint8Array(MINUTES_BYTES);
+  await tx
+    .insertInto('budget_days')
+    .values({ profile, target, day, minutes, used_up_limit: minutesPerDay })
+    .onConflict((conflict) =>
+      conflict.columns(['profile', 'target', 'day']).doUpdateSet({ used_up_limit: minutesPerDay }),
+    )
+    .execute();
+  return { subscriber: owner.subscriber, profile: owner.profile, target, day, minutesPerDay };
+}
+
+/** At least so many minutes are used: those that are marked, or a limit that was noted as used up. */
+export function usedMinutes(minutes: Uint8Array, usedUpLimit: number | null): number {
+  let count = 0;
+  for (const octet of minutes) for (let bits = octet; bits !== 0; bits &= bits - 1) count++;
+  return Math.max(count, usedUpLimit ?? 0);
+}
+
+async function knownProfiles(tx: Db, days: readonly BudgetDay[]): Promise<ReadonlySet<number>> {
+  const numbers = [...new Set(days.map(({ profile }) => profile))];
+  const known = new Set<number>();
+  for (let at = 0; at < numbers.length; at += BATCH_ROWS) {
+    const rows = await tx
+      .selectFrom('profiles')
+      .select('number')
+      .where('number', 'in', numbers.slice(at, at + BATCH_ROWS))
+      .execute();
+    for (const { number } of rows) known.add(number);
+  }
+  return known;
+}

@@ -1,0 +1,194 @@
+/**
+ * "The child asks, a parent answers": a request for a name, a category, a service or the internet, and
+ * its one answer: for a time (a grant), always (a setting of the profile), or no.
+ */
+
+import { type Static, Type } from 'typebox';
+import { AppError } from '../lib/errors.ts';
+import type { ProfileSettings } from './canonical-household.ts';
+import { categoryOfTarget, nameOf, type RuleNames } from './canonical-settings.ts';
+import { throwFaults } from './changes.ts';
+import { checkTarget, drawId, endFields, findOwner, type Moment, ownerFields } from './grants.ts';
+import { readSubscribers } from './records.ts';
+import type { Db, RequestState } from './schema.ts';
+import { canonicalTargetRecord, targetFields, type TargetRecord } from './targets.ts';
+
+/** Of one household: more than a parent reads. */
+const OPEN_MAX = 50;
+
+export const RequestSchema = Type.Object(
+  {
+    ...ownerFields,
+    ...targetFields,
+    message: Type.Optional(Type.String({ maxLength: 500, description: 'in the child’s words' })),
+  },
+  { additionalProperties: false },
+);
+
+export const REQUEST_ANSWERS = ['approve', 'always', 'deny'] as const;
+
+export const AnswerSchema = Type.Object(
+  {
+    answer: Type.Enum([...REQUEST_ANSWERS]),
+    ...endFields,
+    why: Type.Optional(Type.String({ maxLength: 200 })),
+  },
+  { additionalProperties: false, description: 'approve needs an end' },
+);
+
+export type RequestDocument = Static<typeof RequestSchema>;
+export type AnswerDocument = Static<typeof AnswerSchema>;
+
+/** Times are seconds since the Unix epoch. */
+export interface StoredRequest extends TargetRecord {
+  readonly id: string;
+  readonly subscriber: string;
+  readonly profile: string | null;
+  readonly message: string;
+  readonly createdAt: number;
+  readonly state: RequestState;
+  readonly answeredBy: string | null;
+  readonly answeredAt: number | null;
+  /** Of an approval for a time. */
+  readonly grant: string | null;
+}
+
+/**
+ * Asking again for what is asked already gives the request that is open.
+ * @throws AppError `RESOURCE_UNKNOWN`, `DOCUMENT_INVALID` with every fault
+ */
+export async function insertRequest(
+  tx: Db,
+  document: RequestDocument,
+  nowSeconds: number,
+): Promise<{ readonly request: StoredRequest; readonly isNew: boolean }> {
+  const owner = await findOwner(tx, document);
+  const faults: string[] = [];
+  const target = canonicalTargetRecord(document, faults);
+  checkTarget(target, owner, faults);
+  throwFaults(faults);
+  const open = await readRequests(tx, { subscriber: owner.record.id, state: 'open' });
+  const same = open.find((request) => {
+    const isSameTarget = request.target === target.target;
+    const isSameNames = JSON.stringify(request.names) === JSON.stringify(target.names);
+    return request.profile === owner.profile && isSameTarget && isSameNames;
+  });
+  if (same !== undefined) return { request: same, isNew: false };
+  if (open.length >= OPEN_MAX) {
+    throwFaults([`subscriber: ${OPEN_MAX} requests are open; valid: once some are answered`]);
+  }
+  const { number, profileNumber, record, profile } = owner;
+  const [id, message] = [drawId(), document.message ?? ''];
+  await tx
+    .insertInto('requests')
+    .values({
+      id,
+      subscriber: number,
+      profile: profileNumber,
+      target: JSON.stringify(target),
+      message,
+      created_at: nowSeconds,
+      state: 'open',
+    })
+    .execute();
+  const unanswered = { state: 'open', answeredBy: null, answeredAt: null, grant: null } as const;
+  const own = { id, subscriber: record.id, profile, ...target, message, createdAt: nowSeconds };
+  return { request: { ...own, ...unanswered }, isNew: true };
+}
+
+export interface RequestFilter {
+  readonly id?: string;
+  readonly subscriber?: string;
+  readonly state?: RequestState;
+}
+
+/** The newest first. */
+export async function readRequests(db: Db, filter: RequestFilter): Promise<StoredRequest[]> {
+  let query = db
+    .selectFrom('requests')
+    .innerJoin('subscribers', 'subscribers.number', 'requests.subscriber')
+    .leftJoin('profiles', 'profiles.number', 'requests.profile')
+    .selectAll('requests')
+    .select(['subscribers.id as subscriberId', 'profiles.id as profileId'])
+    .orderBy('requests.created_at', 'desc')
+    .orderBy('requests.id');
+  if (filter.id !== undefined) query = query.where('requests.id', '=', filter.id);
+  if (filter.subscriber !== undefined)
+    query = query.where('subscribers.id', '=', filter.subscriber);
+  if (filter.state !== undefined) query = query.where('requests.state', '=', filter.state);
+  const rows = await query.execute();
+  return rows.map((row) => ({
+    id: row.id,
+    subscriber: row.subscriberId,
+    profile: row.profileId,
+    ...(JSON.parse(row.target) as TargetRecord),
+    message: row.message,
+    createdAt: row.created_at,
+    state: row.state,
+    answeredBy: row.answered_by,
+    answeredAt: row.answered_at,
+    grant: row.grant_id,
+  }));
+}
+
+/** @throws AppError `RESOURCE_UNKNOWN`, `REQUEST_ANSWERED` */
+export async function findOpenRequest(tx: Db, id: string): Promise<StoredRequest> {
+  const [request] = await readRequests(tx, { id });
+  if (request === undefined) throw new AppError('RESOURCE_UNKNOWN', `There is no request "${id}"`);
+  if (request.state !== 'open') {
+    throw new AppError(
+      'REQUEST_ANSWERED',
+      `Answering request "${id}": ${request.answeredBy ?? 'somebody'} has ${request.state} it already`,
+    );
+  }
+  return request;
+}
+
+export async function closeRequest(
+  tx: Db,
+  request: StoredRequest,
+  state: 'approved' | 'denied',
+  grant: string | null,
+  { who, nowSeconds }: Moment,
+): Promise<StoredRequest> {
+  await tx
+    .updateTable('requests')
+    .set({ state, answered_by: who, answered_at: nowSeconds, grant_id: grant })
+    .where('id', '=', request.id)
+    .execute();
+  return { ...request, state, answeredBy: who, answeredAt: nowSeconds, grant };
+}
+
+type Level = ProfileSettings & RuleNames;
+
+/**
+ * The document that makes what was asked for a setting: the names are allowed, the category opened.
+ * @throws AppError `DOCUMENT_INVALID` where it is about the internet as a whole
+ */
+export async function documentOfApproval(tx: Db, request: StoredRequest): Promise<object> {
+  if (request.target === 'internet') {
+    throwFaults(['answer: "always" does not go with internet; valid: approve, deny']);
+  }
+  const record = (await readSubscribers(tx, [request.subscriber])).get(request.subscriber)?.record;
+  if (record === undefined) throw new Error('Invariant broken: a request has a subscriber');
+  if (request.profile === null) return { subscribers: [{ ...record, ...opened(record, request) }] };
+  const profiles = record.profiles?.map((profile) =>
+    profile.id === request.profile ? { ...profile, ...opened(profile, request) } : profile,
+  );
+  return { subscribers: [{ ...record, profiles }] };
+}
+
+function opened(level: Level, { target, names = [] }: TargetRecord): Level {
+  const category = categoryOfTarget(target);
+  if (category !== null) {
+    return {
+      block: (level.block ?? []).filter((id) => id !== category),
+      open: [...(level.open ?? []), category],
+    };
+  }
+  const isAllowed = new Set(level.allow?.map(nameOf));
+  return {
+    allow: [...(level.allow ?? []), ...names.filter((name) => !isAllowed.has(name))],
+    deny: (level.deny ?? []).filter((name) => !names.includes(name)),
+  };
+}

@@ -1,0 +1,69 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely, Migrator, SqliteDialect } from 'kysely';
+import Database from 'better-sqlite3';
+import { expect, test } from 'vitest';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { ACTOR, aDataFolder, aStore } from './support.ts';
+
+/** A database as the first release left it, with two subscribers, of three that there were. */
+async function anOldDatabase(): Promise<string> {
+  const folder = aDataFolder();
+  mkdirSync(join(folder, 'lists'));
+  chmodSync(folder, 0o700);
+  const database = new Database(join(folder, 'stairgate.db'));
+  database.pragma('foreign_keys = on');
+  const db = new Kysely<unknown>({ dialect: new SqliteDialect({ database }) });
+  const [first] = Object.entries(MIGRATIONS);
+  const migrations = Object.fromEntries(first === undefined ? [] : [first]);
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(migrations) },
+  });
+  expect((await migrator.migrateToLatest()).error).toBeUndefined();
+  const prefix = '00000000000000000000ffffc000020780';
+  database.exec(`
+    insert into categories values ('adult', 0, 'policy', 'Adult', null, 1);
+    insert into plans (id, title, blocking_mode, revision) values ('kids', '', 'nxdomain', 1);
+    insert into plan_categories values (1, 'adult', 0);
+    insert into subscribers (id, plan, timezone, is_builtin, revision) values
+      ('home-1', 1, 'UTC', 0, 1), ('home-2', 1, 'Europe/Minsk', 1, 2), ('gone', 1, 'UTC', 0, 3);
+    delete from subscribers where id = 'gone';
+    insert into addresses values (x'${prefix}', 1);
+    insert into sessions values (x'${prefix}', 2, 9999999999);
+    insert into rules values ('subscriber', 1, 'deny', 'a.example'), ('plan', 1, 'allow', 'b.example');
+    insert or replace into meta values ('revision', '3'), ('nextCategoryBit', '1');`);
+  await db.destroy();
+  return folder;
+}
+
+test('a database of the first release keeps all that was in it', async () => {
+  const store = await aStore(await anOldDatabase());
+  const home = { timezone: 'UTC', addresses: ['192.0.2.7/32'], deny: ['a.example'] };
+  expect((await store.exportDocument()).subscribers).toEqual([
+    { id: 'home-1', plan: 'kids', ...home },
+    { id: 'home-2', plan: 'kids', timezone: 'Europe/Minsk', addresses: [] },
+  ]);
+  expect(await store.sessionPage({ after: '', limit: 9 })).toHaveLength(1);
+  expect((await store.plans()).get('kids')?.record.allow).toEqual(['b.example']);
+  expect((await store.subscriber('home-2'))?.isBuiltin).toBe(true);
+  const tables = await store.db.introspection.getTables();
+  expect(tables.filter(({ name }) => name.endsWith('_new'))).toEqual([]);
+});
+
+test('numbers go on after the greatest that was ever given, and what is owned still goes along', async () => {
+  const store = await aStore(await anOldDatabase());
+  const subscribers = [{ id: 'next', plan: 'kids', profiles: [{ id: 'anna' }] }];
+  await store.applyDocument({ subscribers }, ACTOR);
+  expect((await store.subscriber('next'))?.number).toBe(4);
+  const { number } = await store.db
+    .selectFrom('profiles')
+    .select('number')
+    .executeTakeFirstOrThrow();
+  expect(number).toBe(5);
+  await store.remove('subscriber', 'home-1', ACTOR);
+  expect(await store.db.selectFrom('addresses').selectAll().execute()).toEqual([]);
+  expect(await store.sessionPage({ after: '', limit: 9 })).toHaveLength(1);
+  await store.remove('subscriber', 'home-2', ACTOR);
+  expect(await store.sessionPage({ after: '', limit: 9 })).toEqual([]);
+});
