@@ -4,7 +4,7 @@
  */
 
 import { RCODE_REFUSED } from '../../src/dns/constants.ts';
-import { parseIpAddress } from '../../src/lib/ip-address.ts';
+import { parseIpAddress, parseIpPrefix } from '../../src/lib/ip-address.ts';
 import {
   createPacketBatch,
   TCP_SLOT_BYTES,
@@ -13,6 +13,7 @@ import {
 } from '../../src/lib/packet-batch.ts';
 import { resolveQuery } from '../../src/resolver/resolve-query.ts';
 import { aQuery } from '../../test/support/dns-query.ts';
+import { ALL_SAFE } from '../../test/support/household.ts';
 import { rawResponse, wire, type RawRecord } from '../../test/support/raw-response.ts';
 import { KIDS, ResolverHarness, type HarnessOptions } from '../../test/support/resolver-harness.ts';
 import { listNames, NAME_COUNT } from '../blocklist/names.ts';
@@ -28,13 +29,13 @@ const blocked = listed
   .filter((_name, index) => index % (NAME_COUNT / ASKED) === 0)
   .map((name) => queryFor(`www.${name}`));
 const options: HarnessOptions = {
-  lists: { adult: listed },
+  lists: { adult: [...listed, 'adult.example'] },
   allow: ['allowed.example'],
   deny: ['denied.example'],
   // Far above what the bench asks, but counted.
   access: { ratePerSecond: 1e9, burst: 1e9 },
 };
-const harness = new ResolverHarness(options);
+let harness = new ResolverHarness(options);
 /** One for all batches: what a client may ask depends on it. */
 const nowMs = Float64Array.of(harness.nowMs);
 const udp = aBatch(false);
@@ -58,6 +59,29 @@ const blockAddress4 = parseIpAddress('203.0.113.9');
 harness.install({ ...options, plan: { blockingMode: 'address', blockAddress4 } });
 measureOn(udp, 'blocked by a list: block page', blocked);
 
+harness.install({ ...options, log: 'all' });
+measureOn(udp, 'cached, an address, leaving an event', cachedAddresses);
+harness.install({ ...options, safeSearch: ALL_SAFE });
+const engine = queryFor('www.google.com');
+// Time never steps back for the rate of a client.
+harness.nowMs = nowMs[0]!;
+harness.upstreamAnswers(harness.park(engine), targetResponse());
+measureOn(
+  udp,
+  'safe search, cached',
+  hosts('', () => engine),
+);
+
+const forwarders = [parseIpPrefix(KIDS)!];
+const mac = '02:00:5e:10:00:01';
+harness = new ResolverHarness({
+  ...options,
+  access: { ...options.access, forwarders, forwarderRatePerSecond: 1e9 },
+  cpeIds: ['cpe-7'],
+  profiles: { anna: { macs: [mac] } },
+});
+measureOn(udp, 'blocked, by CPE id and MAC', hosts('adult.example', fromDevice));
+
 function measureBoth(title: string, queries: readonly Uint8Array[]): void {
   measureOn(udp, title, queries);
   measureOn(tcp, `${title}, over TCP`, queries);
@@ -69,8 +93,11 @@ function measureOn(batch: PacketBatch, title: string, queries: readonly Uint8Arr
     const rcode = batch.bytes[3]! & 0xf;
     if (length <= 0 || rcode === RCODE_REFUSED) throw new Error(`${title}: no answer at once`);
   }
+  // The ring holds the events of one round.
+  const { words } = harness.events;
   // Not for…of: until V8 has optimised it, it allocates 40 octets a step.
   measureInPlace(title, queries.length, () => {
+    words.fill(0, 0, 2);
     for (let index = 0; index < queries.length; index++) resolveOne(batch, queries[index]!);
   });
 }
@@ -98,6 +125,21 @@ function hosts(parent: string, make: (name: string) => Uint8Array): Uint8Array[]
 
 function queryFor(name: string): Uint8Array {
   return aQuery().name(name).edns().build();
+}
+
+function targetResponse(): Uint8Array {
+  const name = 'forcesafesearch.google.com';
+  return rawResponse({ question: { name, type: 1 }, answer: [address(name)] });
+}
+
+/** What a home router asks for one of its devices. */
+function fromDevice(name: string): Uint8Array {
+  const data = Buffer.from(mac.replaceAll(':', ''), 'hex');
+  const options = [
+    { code: 65_001, data },
+    { code: 65_074, data: Buffer.from('cpe-7') },
+  ];
+  return aQuery().name(name).edns({ options }).build();
 }
 
 function malformed(name: string): Uint8Array {

@@ -45,6 +45,7 @@ export interface Config {
   readonly cache: Readonly<ConfigFile['cache']>;
   readonly pendingMax: number;
   readonly stopDeadlineMs: number;
+  readonly queryLog: Readonly<ConfigFile['queryLog']>;
   readonly log: Readonly<ConfigFile['log']>;
 }
 
@@ -101,6 +102,7 @@ export function findRestartKeys(before: Config, after: Config): string[] {
     'tcp',
     'cache',
     'pendingMax',
+    'queryLog',
   ] as const;
   return keys.filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }

@@ -25,6 +25,8 @@ export const CONFIG_DEFAULTS: ConfigFile = {
       'fe80::/10',
       'fc00::/7',
     ],
+    forwarders: [],
+    forwarderRatePerSecond: 100_000,
     ratePerSecond: 100,
     burst: 1000,
     strangerRatePerSecond: 5,
@@ -33,5 +35,6 @@ export const CONFIG_DEFAULTS: ConfigFile = {
   cache: { bytesMax: 33_554_432, staleSecondsMax: 86_400, failureTtlSeconds: 5 },
   pendingMax: 4096,
   stopDeadlineMs: 5000,
+  queryLog: { retentionDays: 7, statisticsDays: 90, bytesMax: 134_217_728 },
   log: { level: 'info' },
 };

@@ -78,6 +78,8 @@ export const ConfigSchema = section({
   udp: Type.Enum(['auto', 'batch', 'dgram'], { description: 'auto, batch or dgram' }),
   access: section({
     prefixes: list(prefixText, 0, 10_000, 'up to 10000 prefixes'),
+    forwarders: list(prefixText, 0, 1000, 'up to 1000 prefixes'),
+    forwarderRatePerSecond: count(1, 100_000_000),
     ratePerSecond: count(1, 10_000_000),
     burst: count(1, 10_000_000),
     strangerRatePerSecond: count(0, 1_000_000),
@@ -94,6 +96,11 @@ export const ConfigSchema = section({
   }),
   pendingMax: count(16, 65_535),
   stopDeadlineMs: count(100, 60_000),
+  queryLog: section({
+    retentionDays: count(1, 366),
+    statisticsDays: count(1, 1830),
+    bytesMax: count(16_777_216, 1_099_511_627_776),
+  }),
   log: section({
     level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       description: 'fatal, error, warn, info, debug, trace or silent',

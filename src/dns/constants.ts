@@ -50,6 +50,10 @@ export const TYPE_ANY = 255;
 
 export const OPTION_ECS = 8;
 export const OPTION_EDE = 15;
+/** By convention among forwarders (dnsmasq's `add-mac` and `add-cpe-id`), in the range for local use. */
+export const OPTION_MAC = 65_001;
+export const OPTION_MAC_TEXT = 65_073;
+export const OPTION_CPE_ID = 65_074;
 
 /** What we offer and the most that we send over UDP (RFC 9715). */
 export const UDP_PAYLOAD_BYTES = 1232;

@@ -4,7 +4,8 @@
  * answered or forwarded. The view points into the packet; it holds until the packet is rewritten.
  *
  * It does not judge what is asked for policy; it only refuses what no forwarder of ours answers
- * (other classes, transfers, meta-types).
+ * (other classes, transfers, meta-types). Nor does it believe what options say of the client: it notes
+ * where they stand (`client-options` reads them), and whether they count is for `resolver/identify` to say.
  */
 
 import { lowerCaseOctet, readUint16 } from '../lib/bytes.ts';
@@ -14,7 +15,10 @@ import {
   FLAG_QR,
   HEADER_BYTES,
   OPCODE_QUERY,
+  OPTION_CPE_ID,
   OPTION_ECS,
+  OPTION_MAC,
+  OPTION_MAC_TEXT,
   TYPE_ANY,
   TYPE_META_FIRST,
   TYPE_META_LAST,
@@ -64,6 +68,18 @@ export interface QueryView {
   /** The DO bit (RFC 3225). */
   isDnssecOk: boolean;
   ednsVersion: number;
+  /**
+   * The data of the options that may say who asks, offsets in `bytes`. The length is 0 for an option
+   * that is not there, and for one that stands there twice: nobody knows which of them was meant.
+   */
+  subnetAt: number;
+  subnetLength: number;
+  macAt: number;
+  macLength: number;
+  macTextAt: number;
+  macTextLength: number;
+  cpeIdAt: number;
+  cpeIdLength: number;
 }
 
 export function createQueryView(): QueryView {
@@ -83,6 +99,14 @@ export function createQueryView(): QueryView {
     payloadSize: UDP_PAYLOAD_BYTES_WITHOUT_EDNS,
     isDnssecOk: false,
     ednsVersion: 0,
+    subnetAt: 0,
+    subnetLength: 0,
+    macAt: 0,
+    macLength: 0,
+    macTextAt: 0,
+    macTextLength: 0,
+    cpeIdAt: 0,
+    cpeIdLength: 0,
   };
 }
 
@@ -119,6 +143,14 @@ function resetView(view: QueryView, bytes: Uint8Array, at: number, length: numbe
   view.payloadSize = UDP_PAYLOAD_BYTES_WITHOUT_EDNS;
   view.isDnssecOk = false;
   view.ednsVersion = 0;
+  view.subnetAt = 0;
+  view.subnetLength = 0;
+  view.macAt = 0;
+  view.macLength = 0;
+  view.macTextAt = 0;
+  view.macTextLength = 0;
+  view.cpeIdAt = 0;
+  view.cpeIdLength = 0;
 }
 
 /**
@@ -181,7 +213,7 @@ function parseRecord(view: QueryView, start: number): number {
   if (rdataEnd > end) return -1;
   if (readUint16(bytes, nameEnd) === TYPE_OPT) {
     // RFC 6891, section 6.1.1: one OPT, its owner the root.
-    if (view.hasOpt || !isRoot || !areOptionsValid(bytes, rdataAt, rdataEnd)) return -1;
+    if (view.hasOpt || !isRoot || !parseOptions(view, rdataAt, rdataEnd)) return -1;
     view.hasOpt = true;
     view.payloadSize = Math.max(UDP_PAYLOAD_BYTES_WITHOUT_EDNS, readUint16(bytes, nameEnd + 2));
     view.ednsVersion = bytes[nameEnd + 5]!;
@@ -190,19 +222,42 @@ function parseRecord(view: QueryView, start: number): number {
   return rdataEnd;
 }
 
-function areOptionsValid(bytes: Uint8Array, start: number, end: number): boolean {
+/** False where they are malformed; else notes those that may say who asks. */
+function parseOptions(view: QueryView, start: number, end: number): boolean {
+  const { bytes } = view;
   let offset = start;
   for (let count = 0; offset < end; count++) {
     if (count === OPTIONS_MAX || offset + 4 > end) return false;
+    const code = readUint16(bytes, offset);
     const dataAt = offset + 4;
     const dataEnd = dataAt + readUint16(bytes, offset + 2);
     if (dataEnd > end) return false;
-    if (readUint16(bytes, offset) === OPTION_ECS && !isClientSubnetValid(bytes, dataAt, dataEnd)) {
-      return false;
-    }
+    if (code === OPTION_ECS && !isClientSubnetValid(bytes, dataAt, dataEnd)) return false;
+    if (code === OPTION_ECS || code >= OPTION_MAC) noteOption(view, code, dataAt, dataEnd - dataAt);
     offset = dataEnd;
   }
   return true;
+}
+
+/** The codes in local use are conventions, so one of an unknown form is no fault of the query. */
+function noteOption(view: QueryView, code: number, at: number, length: number): void {
+  switch (code) {
+    case OPTION_ECS:
+      view.subnetLength = view.subnetAt === 0 ? length : 0;
+      view.subnetAt = at;
+      return;
+    case OPTION_MAC:
+      view.macLength = view.macAt === 0 ? length : 0;
+      view.macAt = at;
+      return;
+    case OPTION_MAC_TEXT:
+      view.macTextLength = view.macTextAt === 0 ? length : 0;
+      view.macTextAt = at;
+      return;
+    case OPTION_CPE_ID:
+      view.cpeIdLength = view.cpeIdAt === 0 ? length : 0;
+      view.cpeIdAt = at;
+  }
 }
 
 /**

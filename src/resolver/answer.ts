@@ -1,7 +1,8 @@
 /**
- * The ways out of the query path. Each writes one kind of answer over the query that the
- * resolver's view points to and returns its length; each ends in `finish`, so that TTL clamp, size
- * limit and EDE hold for every answer there is.
+ * The ways out of the query path, but for those of safe search (`safe-answer`). Each writes one kind of
+ * answer over the query that the resolver's view points to and returns its length; each ends in
+ * `finish`, so that TTL clamp, size limit and EDE hold for every answer there is. What a policy has
+ * decided ends in `finishDecided`, and leaves the events that the policy wants.
  */
 
 import {
@@ -53,6 +54,7 @@ import {
   ADMIT_REFUSE,
   ADMIT_SILENT,
   ADMIT_STRANGER_SILENT,
+  isAdmitted,
   type Admission,
 } from '../policy/access.ts';
 import type { Decision } from '../policy/decide.ts';
@@ -75,6 +77,7 @@ import { nextRecord } from './local-names.ts';
 import {
   CATEGORY_COUNTERS_AT,
   count,
+  COUNT_ALLOW_LIST_ONLY,
   COUNT_BADVERS,
   COUNT_BLOCKED_LAW,
   COUNT_BLOCKED_OPERATOR,
@@ -83,6 +86,8 @@ import {
   COUNT_DROPPED_RATE,
   COUNT_DROPPED_STRANGER,
   COUNT_FORMERR,
+  COUNT_GRANTED,
+  COUNT_INTERNET_OFF,
   COUNT_LOCAL,
   COUNT_NOTIMP,
   COUNT_REFUSED_RATE,
@@ -91,6 +96,7 @@ import {
   COUNT_SERVFAIL,
 } from './query-record.ts';
 import { isNameBlocked } from './decide-question.ts';
+import { leaveEvents } from './leave-events.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
 /** Blocked answers live this long under the clamp: soon after an opening the name resolves. */
@@ -117,10 +123,10 @@ export function answerUnparsed(
   status: ParseStatus,
   admission: Admission,
 ): number {
-  if (status === PARSE_SILENT || (admission !== ADMIT_OK && status !== PARSE_REFUSED)) {
+  if (status === PARSE_SILENT || (!isAdmitted(admission) && status !== PARSE_REFUSED)) {
     return staySilent(resolver, ADMIT_OK);
   }
-  if (admission !== ADMIT_OK) return answerRefused(resolver, admission);
+  if (!isAdmitted(admission)) return answerRefused(resolver, admission);
   switch (status) {
     case PARSE_BADVERS:
       return answerBadVersion(resolver);
@@ -171,29 +177,19 @@ export function answerBlocked(
   notes.text = policies.texts;
   notes.textAt = textAt(policies, decision.text);
   notes.textLength = textLength(policies, decision.text);
-  return finish(resolver, writeBlocked(resolver, policies, decision));
+  return finishDecided(resolver, decision, writeBlocked(resolver, policies, decision));
 }
 
 /** A special name (row 3): localhost, or a name that does not exist outside this house. */
 export function answerSpecial(resolver: Resolver): number {
-  const { view, decision, ttlLimit } = resolver;
-  const ttl = Math.min(LOCAL_TTL_SECONDS, ttlLimit);
   begin(resolver, COUNT_LOCAL);
-  if (decision.special === SPECIAL_LOCALHOST && view.qtype === TYPE_A) {
-    return finish(resolver, writeSingleResponse(view, 0, TYPE_A, ttl, LOCALHOST_IPV4, 0, 4));
-  }
-  if (decision.special === SPECIAL_LOCALHOST && view.qtype === TYPE_AAAA) {
-    return finish(resolver, writeSingleResponse(view, 0, TYPE_AAAA, ttl, LOCALHOST_IPV6, 0, 16));
-  }
-  const exists = decision.special === SPECIAL_LOCALHOST || decision.special === SPECIAL_NODATA;
-  const rcode = exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
-  return finish(resolver, writeNegativeResponse(view, rcode, ttl));
+  return finishDecided(resolver, resolver.decision, writeSpecial(resolver));
 }
 
 export function answerAny(resolver: Resolver): number {
   begin(resolver, COUNT_LOCAL);
   const ttl = Math.min(LOCAL_TTL_SECONDS, resolver.ttlLimit);
-  return finish(resolver, writeAnyResponse(resolver.view, ttl));
+  return finishDecided(resolver, resolver.decision, writeAnyResponse(resolver.view, ttl));
 }
 
 /**
@@ -205,7 +201,7 @@ export function answerLocalRecords(
   images: InstalledImages,
   first: number,
 ): number {
-  const { view, local, ttlLimit } = resolver;
+  const { view, decision, local, ttlLimit } = resolver;
   begin(resolver, COUNT_LOCAL);
   let answerCount = 0;
   let at = view.questionEnd;
@@ -234,10 +230,10 @@ export function answerLocalRecords(
   }
   if (answerCount === 0) {
     const ttl = Math.min(LOCAL_TTL_SECONDS, ttlLimit);
-    return finish(resolver, writeNegativeResponse(view, FLAG_AA, ttl));
+    return finishDecided(resolver, decision, writeNegativeResponse(view, FLAG_AA, ttl));
   }
   writeResponseHeader(view, FLAG_AA, answerCount, 0);
-  return finish(resolver, at);
+  return finishDecided(resolver, decision, at);
 }
 
 /**
@@ -245,7 +241,7 @@ export function answerLocalRecords(
  * @param failureEde what to say where the answer is a failure
  */
 export function answerFrom(resolver: Resolver, answer: VerifiedAnswer, failureEde: number): number {
-  const { view, notes } = resolver;
+  const { view, decision, notes } = resolver;
   if (answer.kind === ANSWER_FAILURE) return answerServerFailure(resolver, failureEde);
   setNotes(notes, answer.isStale ? staleCode(answer) : EDE_NONE);
   if (view.questionEnd - view.at + answer.bodyLength > resolver.limit) {
@@ -256,7 +252,36 @@ export function answerFrom(resolver: Resolver, answer: VerifiedAnswer, failureEd
   const ad = wantsAd && answer.isAuthentic && !answer.isStale ? FLAG_AD : 0;
   writeResponseHeader(view, (answer.rcode & 0xf) | ad, answer.answerCount, answer.authorityCount);
   notes.rcodeUpper = answer.rcode >>> 4;
-  return finish(resolver, writeAnswer(answer, view.bytes, view.questionEnd, resolver.ttlLimit));
+  const end = writeAnswer(answer, view.bytes, view.questionEnd, resolver.ttlLimit);
+  return finishDecided(resolver, decision, end);
+}
+
+/** The end of every answer that a decision led to; what was cut short does not count, it is asked again. */
+export function finishDecided(resolver: Resolver, decision: Decision, end: number): number {
+  if (decision.row === 5) count(resolver.counters, COUNT_GRANTED);
+  leaveEvents(resolver, decision);
+  return finish(resolver, end);
+}
+
+export function finishTruncated(resolver: Resolver): number {
+  return finish(resolver, writeEmptyResponse(resolver.view, FLAG_TC));
+}
+
+export function staleCode(answer: VerifiedAnswer): number {
+  return answer.rcode === RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE_ANSWER;
+}
+
+function writeSpecial(resolver: Resolver): number {
+  const { view, decision, ttlLimit } = resolver;
+  const ttl = Math.min(LOCAL_TTL_SECONDS, ttlLimit);
+  if (decision.special === SPECIAL_LOCALHOST && view.qtype === TYPE_A) {
+    return writeSingleResponse(view, 0, TYPE_A, ttl, LOCALHOST_IPV4, 0, 4);
+  }
+  if (decision.special === SPECIAL_LOCALHOST && view.qtype === TYPE_AAAA) {
+    return writeSingleResponse(view, 0, TYPE_AAAA, ttl, LOCALHOST_IPV6, 0, 16);
+  }
+  const exists = decision.special === SPECIAL_LOCALHOST || decision.special === SPECIAL_NODATA;
+  return writeNegativeResponse(view, exists ? RCODE_NOERROR : RCODE_NXDOMAIN, ttl);
 }
 
 function writeBlocked(resolver: Resolver, policies: PolicyImage, decision: Decision): number {
@@ -333,18 +358,12 @@ function finish(resolver: Resolver, end: number): number {
   return finishResponse(resolver.view, end, resolver.limit, resolver.notes);
 }
 
-function finishTruncated(resolver: Resolver): number {
-  return finish(resolver, writeEmptyResponse(resolver.view, FLAG_TC));
-}
-
-function staleCode(answer: VerifiedAnswer): number {
-  return answer.rcode === RCODE_NXDOMAIN ? EDE_STALE_NXDOMAIN : EDE_STALE_ANSWER;
-}
-
 function countBlocked(resolver: Resolver, decision: Decision): void {
   let counter = COUNT_BLOCKED_POLICY;
   if (decision.verdictClass === VERDICT_LAW) counter = COUNT_BLOCKED_LAW;
   if (decision.verdictClass === VERDICT_OPERATOR) counter = COUNT_BLOCKED_OPERATOR;
   count(resolver.counters, counter);
+  if (decision.row === 7) count(resolver.counters, COUNT_INTERNET_OFF);
+  if (decision.row === 10) count(resolver.counters, COUNT_ALLOW_LIST_ONLY);
   if (decision.category >= 0) count(resolver.counters, CATEGORY_COUNTERS_AT + decision.category);
 }

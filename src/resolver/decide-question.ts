@@ -9,12 +9,13 @@ import { lookUpCategories } from '../blocklist/lookup.ts';
 import { hashSuffixes } from '../dns/suffix-hashes.ts';
 import type { VerifiedAnswer } from '../dns/verified-answer.ts';
 import { nameLength } from '../dns/name.ts';
-import { decide, decideTarget, DECIDE_BLOCK } from '../policy/decide.ts';
+import { decide, decideTarget, DECIDE_BLOCK, DECIDE_SAFE_SEARCH } from '../policy/decide.ts';
 import {
   firstCategoryIn,
   GLOBAL_LAW,
   policyRecordOf,
   RECORD_BLOCKED,
+  RECORD_FLAGS,
   RECORD_LOCKED,
   RECORD_PLAN_RULES,
   RECORD_PROFILE_RULES,
@@ -26,27 +27,45 @@ import {
 import { SPECIAL_NONE } from '../policy/special-names.ts';
 import { groupOf, mayBeLocal, specialKindOf } from './local-names.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
+import { safeQuestion } from './safe-question.ts';
 
 /** No TTL leaves higher, whatever upstream said: one wrong answer must not stay for years. */
 const TTL_SECONDS_MAX = 86_400;
 
 /** Finds the policy in force for the resolver's profile; false where there is none. */
-export function identify(resolver: Resolver, images: InstalledImages, nowSeconds: number): boolean {
-  resolver.record = policyRecordOf(images.policies, resolver.profile);
-  if (resolver.record < 0) return false;
-  const limit = ttlLimitSeconds(images.policies, resolver.record, nowSeconds);
+export function adoptPolicy(
+  resolver: Resolver,
+  images: InstalledImages,
+  nowSeconds: number,
+): boolean {
+  const { policies } = images;
+  const record = policyRecordOf(policies, resolver.profile, nowSeconds);
+  resolver.record = record;
+  resolver.nowSeconds = nowSeconds;
+  if (record < 0) return false;
+  resolver.flags = policies.records[record * RECORD_WORDS + RECORD_FLAGS]!;
+  // The client's ID is as random as jitter needs to be.
+  const limit = ttlLimitSeconds(policies, record, nowSeconds, resolver.view.id);
   resolver.ttlLimit = Math.min(TTL_SECONDS_MAX, limit);
   return true;
 }
 
-/** Decides on the asked name, into `resolver.decision`, and finds the group it is forwarded to. */
+/**
+ * Decides on the asked name, into `resolver.decision`, and finds what is to be looked up for it:
+ * `resolver.question`, and the group that it is forwarded to.
+ */
 export function decideQuestion(resolver: Resolver, images: InstalledImages): void {
-  const { view, local, mask } = resolver;
+  const { view, local, mask, decision } = resolver;
   const isLocal = mayBeLocal(local, view.hashes);
   resolver.group = isLocal ? groupOf(local, view.hashes) : 0;
-  const special = isLocal ? specialKindOf(local, view.hashes, view.qtype) : SPECIAL_NONE;
+  resolver.special = isLocal ? specialKindOf(local, view.hashes, view.qtype) : SPECIAL_NONE;
+  resolver.question = view;
   lookUpCategories(images.blocklist, view.hashes, mask);
-  decide(resolver.decision, images.policies, resolver.record, view.hashes, mask, special);
+  decide(decision, images.policies, resolver.record, view.hashes, mask, resolver.special);
+  if (decision.action !== DECIDE_SAFE_SEARCH) return;
+  const question = safeQuestion(resolver, images);
+  resolver.question = question;
+  resolver.group = mayBeLocal(local, question.hashes) ? groupOf(local, question.hashes) : 0;
 }
 
 /**

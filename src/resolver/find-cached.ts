@@ -1,5 +1,5 @@
 /**
- * The cache as the query path sees it: the key is built from the view, and an entry's targets keep
+ * The cache as the query path sees it: the key is built from the question, and an entry's targets keep
  * the categories that they were found to be in, so that a hit need not look them up again until
  * another blocklist image is installed.
  */
@@ -17,26 +17,22 @@ import { collectTargetMask, isTargetBlocked } from './decide-question.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
 
 /**
- * Points `resolver.cached` at the answer to the view's question, if the cache has one.
+ * Points `resolver.cached` at the answer to `resolver.question`, if the cache has one.
  * @param nowSeconds monotonic, whole
  */
 export function findCached(resolver: Resolver, nowSeconds: number): LookUpStatus {
-  const { cache, view } = resolver;
+  const { cache, question, group } = resolver;
+  const { hashes, qtype, isDnssecOk, flags } = question;
   return lookUp(
     cache,
     resolver.cached,
-    view.name,
-    view.nameLength,
+    question.name,
+    question.nameLength,
     // Signed: an unsigned hash above 2^31 would become a heap number on the way.
-    view.hashes.low[view.hashes.labelCount]! | 0,
-    scopeOfView(resolver),
+    hashes.low[hashes.labelCount]! | 0,
+    scopeOf(group, qtype, isDnssecOk, (flags & FLAG_CD) !== 0),
     nowSeconds,
   );
-}
-
-function scopeOfView(resolver: Resolver): number {
-  const { view, group } = resolver;
-  return scopeOf(group, view.qtype, view.isDnssecOk, (view.flags & FLAG_CD) !== 0);
 }
 
 /** Decides on the targets of the answer that `findCached` has just found. */

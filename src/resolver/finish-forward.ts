@@ -6,7 +6,9 @@
  *
  * Store comes before anything that policy rewrites, so that a rewritten answer is never cached.
  * Decide comes again for every client, because a minute may have passed and the policy in force may
- * be another one; the parked query keeps only the profile number.
+ * be another one; the parked query keeps only the profile number. Where safe search was switched on or
+ * off meanwhile, the answer is one to another question than the client's now is: it gets SERVFAIL, which
+ * is not kept, and asks again.
  */
 
 import { assert } from '../lib/assert.ts';
@@ -25,19 +27,19 @@ import { ADMIT_STRANGER_REFUSE } from '../policy/access.ts';
 import { DECIDE_BLOCK, DECIDE_SPECIAL } from '../policy/decide.ts';
 import {
   answerBlocked,
-  answerFrom,
   answerNotReady,
   answerRefused,
   answerServerFailure,
   answerSpecial,
 } from './answer.ts';
-import { decideQuestion, identify, isTargetBlocked } from './decide-question.ts';
+import { adoptPolicy, decideQuestion, isTargetBlocked } from './decide-question.ts';
 import { FORWARD_NETWORK_ERROR, FORWARD_OVERLOADED, type ForwardCause } from './forwarder.ts';
 import {
   closePending,
   isAnswerTo,
   isCheckingDisabledPending,
   isDnssecOkPending,
+  isNameOf,
   isStreamWaiter,
   nameOf,
   releaseWaiter,
@@ -47,6 +49,7 @@ import {
 } from './pending-queries.ts';
 import { count, COUNT_ANSWERED_LATE, COUNT_CACHE_STALE, COUNT_GIVEN_UP } from './query-record.ts';
 import type { Resolver } from './resolver.ts';
+import { answerPassed, answerSafe, isSafeAtOnce } from './safe-answer.ts';
 
 /**
  * An upstream has answered: `bytes` hold its message, whose ID, address and question the forwarder
@@ -201,7 +204,8 @@ function answerWaiters(
     if (answer.isStale) count(resolver.counters, COUNT_CACHE_STALE);
     try {
       restore(resolver, question, waiter);
-      send(resolver, waiter, answerParked(resolver, answer, failureEde, nowSeconds));
+      copyClient(resolver, waiter);
+      send(resolver, waiter, answerParked(resolver, question, answer, failureEde, nowSeconds));
     } finally {
       releaseWaiter(pending, waiter);
     }
@@ -212,21 +216,28 @@ function answerWaiters(
 /** The same steps as `resolveQuery` takes from `identify` on. */
 function answerParked(
   resolver: Resolver,
+  question: number,
   answer: VerifiedAnswer,
   failureEde: number,
   nowSeconds: number,
 ): number {
-  const { images, decision } = resolver;
+  const { images, decision, pending } = resolver;
   if (images === null) return answerNotReady(resolver);
-  if (!identify(resolver, images, nowSeconds))
+  if (!adoptPolicy(resolver, images, nowSeconds)) {
     return answerRefused(resolver, ADMIT_STRANGER_REFUSE);
+  }
   decideQuestion(resolver, images);
   if (decision.action === DECIDE_BLOCK) return answerBlocked(resolver, images, decision);
   if (decision.action === DECIDE_SPECIAL) return answerSpecial(resolver);
+  if (isSafeAtOnce(resolver)) return answerSafe(resolver, images);
+  const wanted = resolver.question;
+  if (!isNameOf(pending, question, wanted.name, wanted.nameLength)) {
+    return answerServerFailure(resolver, EDE_NONE);
+  }
   if (isTargetBlocked(resolver, images, answer, null)) {
     return answerBlocked(resolver, images, resolver.targetDecision);
   }
-  return answerFrom(resolver, answer, failureEde);
+  return answerPassed(resolver, images, answer, failureEde);
 }
 
 function restore(resolver: Resolver, question: number, waiter: number): void {
@@ -234,6 +245,11 @@ function restore(resolver: Resolver, question: number, waiter: number): void {
   restoreQuery(pending, question, waiter, resolver.seed, view, lateBytes);
   resolver.profile = pending.waiterProfiles[waiter]!;
   resolver.limit = responseLimit(view, isStreamWaiter(pending, waiter), lateBytes.length);
+}
+
+/** Events tell clients apart. Not for `giveUpOldest`, while another client's query is in hand. */
+function copyClient({ pending, client }: Resolver, waiter: number): void {
+  for (let word = 0; word < 4; word++) client[word] = pending.waiterClients[waiter * 4 + word]!;
 }
 
 function send(resolver: Resolver, waiter: number, length: number): void {

@@ -27,41 +27,41 @@ import type { Resolver } from './resolver.ts';
 
 /** Parks the client of the view and asks upstream. */
 export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: number): number {
-  const { pending, view, seed, group, profile } = resolver;
+  const { pending, view, question, seed, group, client, profile } = resolver;
   count(resolver.counters, COUNT_CACHE_MISSES);
-  if (isClientAtLimit(pending, seed, batch, slot)) return answerOverLimit(resolver);
+  if (isClientAtLimit(pending, seed, client)) return answerOverLimit(resolver);
 
-  let question = findPending(pending, view, group);
-  while (!hasRoom(pending, question)) {
+  let parked = findPending(pending, question, group);
+  while (!hasRoom(pending, parked)) {
     // The oldest may be the very question, and may have no client whose place would be free now.
     giveUpOldest(resolver);
-    question = findPending(pending, view, group);
+    parked = findPending(pending, question, group);
   }
-  const isJoined = question >= 0;
-  if (!isJoined) question = openPending(pending, view, group);
-  addWaiter(pending, question, seed, view, batch, slot, profile);
+  const isJoined = parked >= 0;
+  if (!isJoined) parked = openPending(pending, question, group);
+  addWaiter(pending, parked, seed, view, batch, slot, client, profile);
   count(resolver.counters, isJoined ? COUNT_JOINED : COUNT_FORWARDED);
-  if (!isJoined) ask(resolver, question);
+  if (!isJoined) ask(resolver, parked);
   return ANSWERED_LATER;
 }
 
 /** Asks for what the cache is about to lose, for nobody in particular. */
 export function prefetch(resolver: Resolver): void {
-  const { pending, view, group } = resolver;
-  const question = findPending(pending, view, group);
-  if (question >= 0 || !hasRoom(pending, question)) return;
+  const { pending, question, group } = resolver;
+  const parked = findPending(pending, question, group);
+  if (parked >= 0 || !hasRoom(pending, parked)) return;
   count(resolver.counters, COUNT_PREFETCHED);
-  ask(resolver, openPending(pending, view, group));
+  ask(resolver, openPending(pending, question, group));
 }
 
-function ask(resolver: Resolver, question: number): void {
-  const { pending, view, group } = resolver;
-  resolver.forwarder.forward(handleOf(pending, question), {
+function ask(resolver: Resolver, parked: number): void {
+  const { pending, question, group } = resolver;
+  resolver.forwarder.forward(handleOf(pending, parked), {
     group,
-    name: view.name.slice(0, view.nameLength),
-    nameLength: view.nameLength,
-    type: view.qtype,
-    isDnssecOk: view.isDnssecOk,
-    isCheckingDisabled: (view.flags & FLAG_CD) !== 0,
+    name: question.name.slice(0, question.nameLength),
+    nameLength: question.nameLength,
+    type: question.qtype,
+    isDnssecOk: question.isDnssecOk,
+    isCheckingDisabled: (question.flags & FLAG_CD) !== 0,
   });
 }

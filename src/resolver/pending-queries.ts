@@ -4,10 +4,11 @@
  *     question slots   name, type, group, DO, CD      found again by hash, compared in full
  *        │
  *        └─▶ waiter ─▶ waiter ─▶ …                    one for every client of that question:
- *                                                     address, route, ID, flags, question in its case
+ *                                                     address, route, ID, flags, its own question
  *
  * Identical questions are joined: one query upstream, however many clients ask (RFC 5452, section
- * 5: no birthday attack). Each waiter keeps its own ID, question case, EDNS and profile number.
+ * 5: no birthday attack). Each waiter keeps its own ID, question, EDNS and profile number; its name is
+ * another than that of the slot where safe search asks for the target of what was asked.
  * All memory is allocated at the start; when it is used up, the question that has waited longest
  * is given up, never one that can be answered at once. Question slots are named by a handle that
  * holds a generation, so that an answer which comes too late meets no later question.
@@ -18,7 +19,7 @@ import { hashWords, type HashSeed } from '../lib/half-siphash.ts';
 import { isIpv4Words, PREFIX_MASKS } from '../lib/ip-address.ts';
 import type { PacketBatch } from '../lib/packet-batch.ts';
 import { CLASS_IN, FLAG_CD, HEADER_BYTES } from '../dns/constants.ts';
-import { NAME_BYTES_MAX } from '../dns/name.ts';
+import { lowerCaseName, NAME_BYTES_MAX } from '../dns/name.ts';
 import type { QueryView } from '../dns/query-view.ts';
 import type { ResponseView } from '../dns/response-view.ts';
 import { createSuffixHashes, hashSuffixes, type SuffixHashes } from '../dns/suffix-hashes.ts';
@@ -57,7 +58,9 @@ export interface PendingQueries {
 
   readonly waiterCapacity: number;
   readonly nextWaiter: Int32Array;
+  /** Names as the clients wrote them. */
   readonly waiterQuestions: Uint8Array;
+  readonly waiterNameLengths: Uint8Array;
   readonly waiterIds: Uint16Array;
   readonly waiterFlags: Uint16Array;
   readonly waiterPayloadSizes: Uint16Array;
@@ -68,12 +71,14 @@ export interface PendingQueries {
   readonly waiterRoutes: Uint32Array;
   readonly waiterAddresses: Uint32Array;
   readonly waiterPorts: Uint16Array;
-  readonly waiterClients: Uint16Array;
+  /** Who waits, as `identify` has found: four words, and the bucket that they count in. */
+  readonly waiterClients: Uint32Array;
+  readonly waiterBuckets: Uint16Array;
   freeWaiter: number;
   /** Waiters for each bucket of client addresses; a shared bucket only makes the limit stricter. */
   readonly waitersOfClient: Uint16Array;
   /** Scratch: the client's network, and hashes. */
-  readonly client: Int32Array;
+  readonly network: Int32Array;
   readonly hash: Uint32Array;
   readonly hashes: SuffixHashes;
 }
@@ -108,6 +113,7 @@ export function createPendingQueries(options: {
     waiterCapacity,
     nextWaiter: new Int32Array(waiterCapacity),
     waiterQuestions: new Uint8Array(waiterCapacity * NAME_BYTES_MAX),
+    waiterNameLengths: new Uint8Array(waiterCapacity),
     waiterIds: new Uint16Array(waiterCapacity),
     waiterFlags: new Uint16Array(waiterCapacity),
     waiterPayloadSizes: new Uint16Array(waiterCapacity),
@@ -117,10 +123,11 @@ export function createPendingQueries(options: {
     waiterRoutes: new Uint32Array(waiterCapacity),
     waiterAddresses: new Uint32Array(waiterCapacity * 4),
     waiterPorts: new Uint16Array(waiterCapacity),
-    waiterClients: new Uint16Array(waiterCapacity),
+    waiterClients: new Uint32Array(waiterCapacity * 4),
+    waiterBuckets: new Uint16Array(waiterCapacity),
     freeWaiter: 0,
     waitersOfClient: new Uint16Array(CLIENT_BUCKETS),
-    client: new Int32Array(4),
+    network: new Int32Array(4),
     hash: new Uint32Array(2),
     hashes: createSuffixHashes(),
   };
@@ -206,15 +213,14 @@ export function slotOf(pending: PendingQueries, handle: number): number {
   return slot < pending.capacity && pending.generations[slot] === handle >>> 16 ? slot : NONE;
 }
 
-/** True where this client has as many queries waiting as one client may. */
+/** True where this client, four words, has as many queries waiting as one client may. */
 export function isClientAtLimit(
   pending: PendingQueries,
   seed: HashSeed,
-  batch: PacketBatch,
-  slot: number,
+  client: Uint32Array,
 ): boolean {
-  const client = clientBucket(pending, seed, batch, slot);
-  return pending.waitersOfClient[client]! >= pending.waitersPerClientMax;
+  const bucket = clientBucket(pending, seed, client);
+  return pending.waitersOfClient[bucket]! >= pending.waitersPerClientMax;
 }
 
 /** Parks the client of the view on a question; there must be room (`hasRoom`). */
@@ -225,12 +231,14 @@ export function addWaiter(
   view: QueryView,
   batch: PacketBatch,
   batchSlot: number,
+  client: Uint32Array,
   profile: number,
 ): void {
   const waiter = pending.freeWaiter;
   pending.freeWaiter = pending.nextWaiter[waiter]!;
   const nameAt = view.at + HEADER_BYTES;
   copyBytes(view.bytes, nameAt, pending.waiterQuestions, waiter * NAME_BYTES_MAX, view.nameLength);
+  pending.waiterNameLengths[waiter] = view.nameLength;
   pending.waiterIds[waiter] = view.id;
   pending.waiterFlags[waiter] = view.flags;
   pending.waiterPayloadSizes[waiter] = view.payloadSize;
@@ -242,10 +250,11 @@ export function addWaiter(
   pending.waiterPorts[waiter] = batch.ports[batchSlot]!;
   for (let word = 0; word < 4; word++) {
     pending.waiterAddresses[waiter * 4 + word] = batch.addresses[batchSlot * 4 + word]!;
+    pending.waiterClients[waiter * 4 + word] = client[word]!;
   }
-  const client = clientBucket(pending, seed, batch, batchSlot);
-  pending.waiterClients[waiter] = client;
-  pending.waitersOfClient[client] = pending.waitersOfClient[client]! + 1;
+  const bucket = clientBucket(pending, seed, client);
+  pending.waiterBuckets[waiter] = bucket;
+  pending.waitersOfClient[bucket] = pending.waitersOfClient[bucket]! + 1;
   pending.nextWaiter[waiter] = pending.firstWaiter[slot]!;
   pending.firstWaiter[slot] = waiter;
   pending.waiterCount++;
@@ -259,8 +268,8 @@ export function takeWaiter(pending: PendingQueries, slot: number): number {
 }
 
 export function releaseWaiter(pending: PendingQueries, waiter: number): void {
-  const client = pending.waiterClients[waiter]!;
-  pending.waitersOfClient[client] = pending.waitersOfClient[client]! - 1;
+  const bucket = pending.waiterBuckets[waiter]!;
+  pending.waitersOfClient[bucket] = pending.waitersOfClient[bucket]! - 1;
   pending.nextWaiter[waiter] = pending.freeWaiter;
   pending.freeWaiter = waiter;
   pending.waiterCount--;
@@ -268,7 +277,8 @@ export function releaseWaiter(pending: PendingQueries, waiter: number): void {
 
 /**
  * Makes the view what it was when the query was parsed: header and question, in the client's own
- * case, stand at the head of `bytes`, ready for an answer behind them.
+ * case, stand at the head of `bytes`, ready for an answer behind them. Of options nothing is left;
+ * what they led to is the waiter's profile number.
  */
 export function restoreQuery(
   pending: PendingQueries,
@@ -278,7 +288,7 @@ export function restoreQuery(
   view: QueryView,
   bytes: Uint8Array,
 ): void {
-  const nameLength = pending.nameLengths[slot]!;
+  const nameLength = pending.waiterNameLengths[waiter]!;
   const bits = pending.waiterBits[waiter]!;
   view.bytes = bytes;
   view.at = 0;
@@ -293,21 +303,32 @@ export function restoreQuery(
   view.isDnssecOk = (bits & 2) !== 0;
   view.payloadSize = pending.waiterPayloadSizes[waiter]!;
   view.ednsVersion = 0;
-  copyBytes(pending.names, slot * NAME_BYTES_MAX, view.name, 0, nameLength);
+  copyBytes(pending.waiterQuestions, waiter * NAME_BYTES_MAX, bytes, HEADER_BYTES, nameLength);
+  copyBytes(bytes, HEADER_BYTES, view.name, 0, nameLength);
+  lowerCaseName(view.name, 0, nameLength);
   hashSuffixes(view.hashes, seed, view.name, 0);
   writeUint16(bytes, 0, view.id);
-  copyBytes(pending.waiterQuestions, waiter * NAME_BYTES_MAX, bytes, HEADER_BYTES, nameLength);
   writeUint16(bytes, HEADER_BYTES + nameLength, view.qtype);
   writeUint16(bytes, HEADER_BYTES + nameLength + 2, CLASS_IN);
 }
 
 /** True where a parsed response is about the question of this slot. */
 export function isAnswerTo(pending: PendingQueries, slot: number, response: ResponseView): boolean {
-  const nameLength = pending.nameLengths[slot]!;
-  if (response.qtype !== pending.types[slot] || response.nameLength !== nameLength) return false;
+  if (response.qtype !== pending.types[slot]) return false;
+  return isNameOf(pending, slot, response.name, response.nameLength);
+}
+
+/** True where the question of this slot asks for this name, lower-cased wire octets. */
+export function isNameOf(
+  pending: PendingQueries,
+  slot: number,
+  name: Uint8Array,
+  nameLength: number,
+): boolean {
+  if (pending.nameLengths[slot] !== nameLength) return false;
   const at = slot * NAME_BYTES_MAX;
   for (let index = 0; index < nameLength; index++) {
-    if (response.name[index] !== pending.names[at + index]) return false;
+    if (pending.names[at + index] !== name[index]) return false;
   }
   return true;
 }
@@ -344,19 +365,12 @@ function isSameQuestion(
   view: QueryView,
   group: number,
 ): boolean {
-  if (
-    pending.types[slot] !== view.qtype ||
-    pending.groups[slot] !== group ||
-    pending.bits[slot] !== questionBits(view) ||
-    pending.nameLengths[slot] !== view.nameLength
-  ) {
-    return false;
-  }
-  const at = slot * NAME_BYTES_MAX;
-  for (let index = 0; index < view.nameLength; index++) {
-    if (pending.names[at + index] !== view.name[index]) return false;
-  }
-  return true;
+  return (
+    pending.types[slot] === view.qtype &&
+    pending.groups[slot] === group &&
+    pending.bits[slot] === questionBits(view) &&
+    isNameOf(pending, slot, view.name, view.nameLength)
+  );
 }
 
 function questionBits(view: QueryView): number {
@@ -371,20 +385,13 @@ function bucketFor(pending: PendingQueries, view: QueryView): number {
   return (hash ^ Math.imul(view.qtype, 0x9e3779b1)) & (pending.buckets.length - 1);
 }
 
-function clientBucket(
-  pending: PendingQueries,
-  seed: HashSeed,
-  batch: PacketBatch,
-  slot: number,
-): number {
-  const { addresses } = batch;
-  const at = slot * 4;
-  const { client } = pending;
+function clientBucket(pending: PendingQueries, seed: HashSeed, client: Uint32Array): number {
+  const { network } = pending;
   // An IPv6 client has a whole /56 to choose its addresses from.
-  const length = isIpv4Words(addresses, at) ? 128 : 56;
+  const length = isIpv4Words(client) ? 128 : 56;
   for (let word = 0; word < 4; word++) {
-    client[word] = addresses[at + word]! & PREFIX_MASKS[length * 4 + word]!;
+    network[word] = client[word]! & PREFIX_MASKS[length * 4 + word]!;
   }
-  hashWords(seed, client, 0, 4, pending.hash);
+  hashWords(seed, network, 0, 4, pending.hash);
   return pending.hash[0]! & (CLIENT_BUCKETS - 1);
 }

@@ -1,7 +1,7 @@
 /**
- * What a query leaves behind: counters, in memory that the main thread reads while one worker
- * writes. No name, no address, no subscriber: those belong to the query log, which a profile's
- * log level must allow first.
+ * What every query leaves behind: counters, in memory that the main thread reads while one worker
+ * writes. No name, no address, no subscriber: those belong to events (`leave-events`), which a
+ * profile's log level must allow first.
  *
  * A counter is a 64-bit float in shared memory; whole numbers are exact up to 2^53. One writer each,
  * so no atomics; a reader may see a value that is a moment old.
@@ -40,6 +40,10 @@ export const COUNTER_NAMES = [
   'socket_send_errors',
   'socket_send_overflows',
   'socket_faults',
+  'safe_search',
+  'granted',
+  'internet_off',
+  'allow_list_only',
 ] as const;
 
 /** Blocked answers by category bit stand behind the named counters. */
@@ -81,6 +85,11 @@ export const COUNT_SOCKET_LATE_DROPPED = 27;
 export const COUNT_SOCKET_SEND_ERRORS = 28;
 export const COUNT_SOCKET_SEND_OVERFLOWS = 29;
 export const COUNT_SOCKET_FAULTS = 30;
+/** Answers of rows 11, 5, 7 and 10; each is counted under what else it is, too. */
+export const COUNT_SAFE_SEARCH = 31;
+export const COUNT_GRANTED = 32;
+export const COUNT_INTERNET_OFF = 33;
+export const COUNT_ALLOW_LIST_ONLY = 34;
 
 export function createCounters(
   buffer: SharedArrayBuffer = new SharedArrayBuffer(COUNTERS_BYTES),

@@ -14,20 +14,13 @@ import { EDE_CACHED_ERROR, TYPE_ANY } from '../dns/constants.ts';
 import { parseQuery, PARSE_OK, type ParseStatus } from '../dns/query-view.ts';
 import { responseLimit } from '../dns/response.ts';
 import type { PacketBatch } from '../lib/packet-batch.ts';
-import {
-  admit,
-  ADMIT_OK,
-  ADMIT_STRANGER_REFUSE,
-  isSilent,
-  type Admission,
-} from '../policy/access.ts';
+import { admit, ADMIT_OK, isAdmitted, isSilent, type Admission } from '../policy/access.ts';
 import { DECIDE_BLOCK, DECIDE_SPECIAL } from '../policy/decide.ts';
 import { lookUpAddress } from '../policy/subscribers.ts';
 import { LOOKUP_EXPIRING, LOOKUP_MISS, LOOKUP_STALE } from '../cache/message-cache.ts';
 import {
   answerAny,
   answerBlocked,
-  answerFrom,
   answerLocalRecords,
   answerNotReady,
   answerRefused,
@@ -35,12 +28,14 @@ import {
   answerUnparsed,
   staySilent,
 } from './answer.ts';
-import { decideQuestion, identify } from './decide-question.ts';
+import { decideQuestion } from './decide-question.ts';
 import { findCached, isCachedTargetBlocked } from './find-cached.ts';
 import { forwardQuery, prefetch } from './forward-query.ts';
+import { identify } from './identify.ts';
 import { firstRecordOf } from './local-names.ts';
 import { count, COUNT_CACHE_HITS, COUNT_CACHE_STALE, countQuery } from './query-record.ts';
 import type { InstalledImages, Resolver } from './resolver.ts';
+import { answerPassed, answerSafe, isSafeAtOnce } from './safe-answer.ts';
 
 /**
  * Answers the query in a slot of the batch, in place.
@@ -55,11 +50,11 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
 
   const status = parseSlot(resolver, batch, slot);
   if (status !== PARSE_OK) return answerUnparsed(resolver, status, admission);
-  if (admission !== ADMIT_OK) return answerRefused(resolver, admission);
+  if (!isAdmitted(admission)) return answerRefused(resolver, admission);
 
   if (images === null) return answerNotReady(resolver);
-  const isIdentified = identify(resolver, images, batch.nowSeconds);
-  if (!isIdentified) return answerRefused(resolver, ADMIT_STRANGER_REFUSE);
+  const identity = identify(resolver, images, batch, slot, admission);
+  if (identity !== ADMIT_OK) return answerRefused(resolver, identity);
 
   decideQuestion(resolver, images);
   if (decision.action === DECIDE_BLOCK) return answerBlocked(resolver, images, decision);
@@ -68,6 +63,7 @@ export function resolveQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
 
   const record = firstRecordOf(resolver.local, view.hashes);
   if (record >= 0) return answerLocalRecords(resolver, images, record);
+  if (isSafeAtOnce(resolver)) return answerSafe(resolver, images);
 
   const found = findCached(resolver, Math.floor(batch.nowMs[0]! / 1000));
   if (found === LOOKUP_EXPIRING) prefetch(resolver);
@@ -99,5 +95,5 @@ function answerCached(resolver: Resolver, images: InstalledImages): number {
   if (isCachedTargetBlocked(resolver, images)) {
     return answerBlocked(resolver, images, resolver.targetDecision);
   }
-  return answerFrom(resolver, resolver.cached, EDE_CACHED_ERROR);
+  return answerPassed(resolver, images, resolver.cached, EDE_CACHED_ERROR);
 }

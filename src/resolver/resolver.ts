@@ -26,11 +26,13 @@ import {
   createVerifiedAnswer,
   type VerifiedAnswer,
 } from '../dns/verified-answer.ts';
+import type { EventRing } from '../lib/event-ring.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { TCP_SLOT_BYTES } from '../lib/packet-batch.ts';
 import type { Access } from '../policy/access.ts';
 import { createDecision, type Decision } from '../policy/decide.ts';
 import type { PolicyImage } from '../policy/image.ts';
+import { SPECIAL_NONE } from '../policy/special-names.ts';
 import type { SubscriberTable } from '../policy/subscribers.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { LocalNames } from './local-names.ts';
@@ -68,6 +70,8 @@ export interface ResolverOptions {
   readonly forwarder: Forwarder;
   readonly sendLate: SendLate;
   readonly counters?: Float64Array;
+  /** Where events go; null: nowhere. */
+  readonly events?: EventRing | null;
 }
 
 export interface Resolver {
@@ -83,19 +87,32 @@ export interface Resolver {
   readonly forwarder: Forwarder;
   readonly sendLate: SendLate;
   readonly counters: Float64Array;
+  readonly events: EventRing | null;
 
   /** The query of the moment. */
   view: QueryView;
   /** Its most octets of response. */
   limit: number;
-  /** Its profile number, the record of the policy in force, and the longest TTL under it. */
+  /** Who its rate is counted for: the source, or what is believed; and behind a forwarder its device. */
+  readonly client: Uint32Array;
+  readonly device: Uint32Array;
+  readonly deviceKey: Uint8Array;
+  /** Its profile number, the record of the policy in force, its flags, and the longest TTL under it. */
   profile: number;
   record: number;
+  flags: number;
   ttlLimit: number;
+  /** Seconds since the Unix epoch at which the policy was looked up. */
+  nowSeconds: number;
+  readonly mask: Uint32Array;
+  /** One of `SPECIAL_…`, whatever is decided about it. */
+  special: number;
+  readonly decision: Decision;
+  /** What is looked up and forwarded: `view`, or `safeView` where safe search asks for its target. */
+  question: QueryView;
+  readonly safeView: QueryView;
   /** The upstream group of its name. */
   group: number;
-  readonly mask: Uint32Array;
-  readonly decision: Decision;
   readonly notes: ResponseNotes;
   /** A target of its answer. */
   readonly targetHashes: SuffixHashes;
@@ -114,9 +131,11 @@ export interface Resolver {
   readonly lateView: QueryView;
   /** RDATA of block addresses. */
   readonly addressRdata: Uint8Array;
+  readonly clientHash: Uint32Array;
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
+  const view = createQueryView();
   return {
     seed: options.seed,
     images: null,
@@ -132,14 +151,23 @@ export function createResolver(options: ResolverOptions): Resolver {
     forwarder: options.forwarder,
     sendLate: options.sendLate,
     counters: options.counters ?? createCounters(),
-    view: createQueryView(),
+    events: options.events ?? null,
+    view,
     limit: 0,
+    client: new Uint32Array(4),
+    device: new Uint32Array(4),
+    deviceKey: new Uint8Array(16),
     profile: -1,
     record: -1,
+    flags: 0,
     ttlLimit: 0,
-    group: 0,
+    nowSeconds: 0,
     mask: createMask(),
+    special: SPECIAL_NONE,
     decision: createDecision(),
+    question: view,
+    safeView: createQueryView(),
+    group: 0,
     notes: createResponseNotes(),
     targetHashes: createSuffixHashes(),
     targetMask: createMask(),
@@ -152,6 +180,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     lateBytes: new Uint8Array(TCP_SLOT_BYTES),
     lateView: createQueryView(),
     addressRdata: new Uint8Array(16),
+    clientHash: new Uint32Array(2),
   };
 }
 

@@ -16,9 +16,9 @@ import type { InstalledImages } from '../resolver/resolver.ts';
 import type { ImageSet, InstallMessage, WorkerConfig } from './messages.ts';
 
 export function buildAccess(config: WorkerConfig, seed: HashSeed): Access {
-  const { prefixes, ratePerSecond, burst, strangerRatePerSecond } = config.access;
+  const { prefixes, forwarders, ...rates } = config.access;
   return createAccess(
-    { prefixes: prefixes.map(toPrefix), ratePerSecond, burst, strangerRatePerSecond },
+    { prefixes: prefixes.map(toPrefix), forwarders: forwarders.map(toPrefix), ...rates },
     config.workerCount,
     seed,
   );

@@ -42,6 +42,10 @@ export interface LocalRecord {
 export interface WorkerAccess {
   /** Prefixes of known clients as text; clients in the subscriber table are known besides. */
   readonly prefixes: readonly string[];
+  /** Prefixes of forwarders as text: what their queries say of the client is believed. */
+  readonly forwarders: readonly string[];
+  /** Of one forwarder, over all workers; its clients are limited besides. */
+  readonly forwarderRatePerSecond: number;
   /** For one IPv4 /32 or IPv6 /56, over all workers; each worker takes its share. */
   readonly ratePerSecond: number;
   readonly burst: number;
@@ -101,6 +105,8 @@ export interface StartMessage {
   readonly images: ImageSet | null;
   /** `COUNTERS_BYTES` long, laid out as `resolver/query-record` says; kept over restarts. */
   readonly counters: SharedArrayBuffer;
+  /** The ring of this worker's events (`lib/event-ring`); kept over restarts. */
+  readonly events: SharedArrayBuffer;
 }
 
 /** Null keeps what is installed. The first install after `images: null` names all three. */

@@ -10,6 +10,7 @@ import { parentPort } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
 import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
+import { openEventRing } from '../lib/event-ring.ts';
 import { contentIdOf } from '../lib/image.ts';
 import {
   failForward,
@@ -63,7 +64,7 @@ class Worker {
   #config: WorkerConfig;
   readonly #retired = new Set<UpstreamForwarder>();
 
-  constructor({ config, images, counters }: StartMessage, libc: Libc | null) {
+  constructor({ config, images, counters, events }: StartMessage, libc: Libc | null) {
     const { seed } = config;
     this.#config = config;
     this.#forwarder = this.#createForwarder(config);
@@ -101,6 +102,7 @@ class Worker {
       forwarder,
       sendLate: this.#listeners.sendLate,
       counters: createCounters(counters),
+      events: openEventRing(events),
     });
     if (images !== null) this.#resolver.images = openImages(images, seed, null);
     const socketCounters = new SocketCounters(this.#resolver.counters);

@@ -160,7 +160,7 @@ describe('faults', () => {
           'listen: ["localhost:53", "192.0.2.1"]',
           'workers: many',
           'cache: { bytesMax: 1, staleSeconds: 5 }',
-          'access: { prefixes: [192.0.2.1/24], burst: 0 }',
+          'access: { prefixes: [192.0.2.1/24], burst: 0, forwarders: [::1/129] }',
           'zones: [{ name: "a..b", upstreams: [] }]',
           'records: [{ name: printer.lan, type: A, value: "2001:db8::1" }]',
           'tcp:',
@@ -176,6 +176,7 @@ describe('faults', () => {
       /^cache\.bytesMax: 1; valid: a whole number from 1048576/,
       /^cache\.staleSeconds: no such key; valid: bytesMax, staleSecondsMax/,
       /^access\.prefixes\[0\]: "192.0.2.1\/24"; valid: a prefix/,
+      /^access\.forwarders\[0\]: "::1\/129"; valid: a prefix/,
       /^access\.burst: 0; valid: a whole number from 1/,
       /^zones\[0\]\.name: "a\.\.b"; valid: a domain name/,
       /^zones\[0\]\.upstreams: \[\]; valid: 1 to 16 upstreams/,
@@ -189,7 +190,7 @@ describe('faults', () => {
         part.source,
       ).toHaveLength(1);
     }
-    expect(faults).toHaveLength(13);
+    expect(faults).toHaveLength(14);
   });
 
   it('of YAML itself name the line', () => {
@@ -310,6 +311,7 @@ describe('reload', () => {
     const after = load('workers: 7\naccess: { burst: 5 }\ncache: { bytesMax: 2000000 }\n');
     expect(findRestartKeys(before, after)).toEqual(['workers', 'cache']);
     expect(findRestartKeys(before, before)).toEqual([]);
+    expect(findRestartKeys(before, load('queryLog: { retentionDays: 3 }\n'))).toEqual(['queryLog']);
   });
 });
 

@@ -67,6 +67,51 @@ describe('a well-formed query', () => {
     expect(view).toMatchObject({ hasOpt: true, payloadSize: 1232, isDnssecOk: true });
   });
 
+  it('notes where options stand that may say who asks', () => {
+    const options = [
+      ...[0, 10, 0, 1, 7],
+      ...[0xfd, 0xe9, 0, 6, 2, 0, 0x5e, 0x10, 0, 1],
+      ...[0, 8, 0, 8, 0, 1, 32, 0, 192, 0, 2, 7],
+      ...[0xfe, 0x31, 0, 3, 1, 2, 3],
+      ...[0xfe, 0x32, 0, 2, 0x61, 0x62],
+    ];
+    const octets = [...header({ additional: 1 }), ...question(), ...optWith(options)];
+    const at = 5;
+    const { status, view } = parse(octets, at);
+    expect(status).toBe(PARSE_OK);
+    const first = at + 12 + 17 + 11;
+    expect(view).toMatchObject({
+      macAt: first + 9,
+      macLength: 6,
+      subnetAt: first + 19,
+      subnetLength: 8,
+      macTextAt: first + 31,
+      macTextLength: 3,
+      cpeIdAt: first + 38,
+      cpeIdLength: 2,
+    });
+  });
+
+  it('believes no option that stands there twice or three times, and forgets those of before', () => {
+    const mac = [0xfd, 0xe9, 0, 6, 2, 0, 0x5e, 0x10, 0, 1];
+    const octets = (...options: number[][]): number[] => [
+      ...header({ additional: 1 }),
+      ...question(),
+      ...optWith(options.flat()),
+    ];
+    expect(parse(octets(mac)).view.macLength).toBe(6);
+    expect(parse(octets(mac, mac)).view.macLength).toBe(0);
+    expect(parse(octets(mac, mac, mac)).view.macLength).toBe(0);
+    const view = createQueryView();
+    for (const [packet, length] of [
+      [octets(mac), 6],
+      [[...header({}), ...question()], 0],
+    ] as const) {
+      parseQuery(view, SEED, Uint8Array.from(packet), 0, packet.length);
+      expect(view.macLength).toBe(length);
+    }
+  });
+
   it('has a payload size of at least 512, whatever it says', () => {
     const opt = [0, 0, 41, 0, 7, 0, 0, 0, 0, 0, 0];
     expect(parse([...header({ additional: 1 }), ...question(), ...opt]).view.payloadSize).toBe(512);

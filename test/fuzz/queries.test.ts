@@ -5,14 +5,19 @@
  */
 
 import { describe, expect, it } from 'vitest';
+import type { QueryView } from '../../src/dns/query-view.ts';
 import { ANSWERED_LATER, NEVER_ANSWERED } from '../../src/lib/packet-batch.ts';
 import { failForward, finishForward } from '../../src/resolver/finish-forward.ts';
 import { FORWARD_TIMEOUT } from '../../src/resolver/forwarder.ts';
+import { COUNT_SAFE_SEARCH } from '../../src/resolver/query-record.ts';
+import { parseIpPrefix } from '../../src/lib/ip-address.ts';
 import { aQuery } from '../support/dns-query.ts';
+import { ALL_SAFE } from '../support/household.ts';
 import { QNAME, rawResponse, soaRdata, wire } from '../support/raw-response.ts';
+import { KIDS } from '../support/resolver-harness.ts';
 import { FuzzDriver } from './fuzz-driver.ts';
 import { Mutator } from './mutate.ts';
-import { createJudgement, judgeQuery, type JudgedQuery } from './query-oracle.ts';
+import { clientOptionOf, createJudgement, judgeQuery, type JudgedQuery } from './query-oracle.ts';
 import { SeededRandom } from './random.ts';
 import { faultOf, limitFor, rcodeOf, type StrictRecord } from './strict-response.ts';
 
@@ -25,6 +30,12 @@ const RCODES: Readonly<Record<string, number>> = {
   REFUSED: 5,
 };
 const SUBNET = Uint8Array.from([0, 1, 24, 0, 192, 0, 2]);
+const CLIENT_OPTIONS = [
+  { code: 8, data: Uint8Array.from([0, 1, 32, 0, 192, 0, 2, 7]) },
+  { code: 65_001, data: Uint8Array.from([2, 0, 0x5e, 0x10, 0, 1]) },
+  { code: 65_073, data: Buffer.from('02:00:5e:10:00:01') },
+  { code: 65_074, data: Buffer.from('cpe-7') },
+];
 const NAMES = [
   'www.adult.example',
   'a.b.c.d.adult.example',
@@ -41,6 +52,11 @@ const NAMES = [
   '1.1.168.192.in-addr.arpa',
   '_dns.resolver.arpa',
   'tv.lan',
+  'www.google.com',
+  'www.youtube.com',
+  'ya.ru',
+  'eu.startpage.com',
+  'forcesafesearch.google.com',
   '.',
   'MiXeD.Example.ORG',
   `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)}`,
@@ -69,12 +85,15 @@ describe('a million packets', () => {
       const port = 1 + (index % 65_535);
       judgeQuery(bytes, length, judged);
       const outcome = driver.resolve(bytes, length, port, isStream);
-      const fault = outcomeFault(outcome, bytes, judged, isStream, note);
+      const fault =
+        outcomeFault(outcome, bytes, judged, isStream, note) ??
+        optionFault(driver.resolver.view, judged, note);
       if (fault !== null) expect.fail(describePacket(index, bytes, length, judged, fault));
       if (outcome === ANSWERED_LATER) parked.set(port, { query: bytes.slice(0, length), isStream });
       if (index % 64 === 0) {
         answerUpstream(driver, random);
         checkLate(driver, parked, note);
+        for (const { kind } of driver.harness.takeEvents()) note(`event ${kind}`);
       }
       if (index % 4096 === 0) driver.harness.passSeconds(1);
     }
@@ -88,6 +107,13 @@ describe('a million packets', () => {
     for (const what of ['rcode 0', 'rcode 3', 'late rcode 0', 'late rcode 2', 'late rcode 3']) {
       expect(seen.get(what), what).toBeGreaterThan(1000);
     }
+    for (const code of [8, 65_001, 65_073, 65_074]) {
+      expect(seen.get(`option ${code}`), `option ${code}`).toBeGreaterThan(1000);
+    }
+    for (const what of ['event 1', 'event 2', 'event 3']) {
+      expect(seen.get(what), what).toBeGreaterThan(1000);
+    }
+    expect(driver.resolver.counters[COUNT_SAFE_SEARCH], 'safe search').toBeGreaterThan(1000);
     expect(driver.resolver.counters[15], 'cache hits').toBeGreaterThan(1000);
   }, 300_000);
 });
@@ -97,6 +123,11 @@ function aDriver(): FuzzDriver {
     lists: { adult: ['adult.example', 'blocked.example'], protected: ['help.adult.example'] },
     allow: ['good.adult.example'],
     plan: { maxTtlSeconds: 60 },
+    // The client may speak for others: what its options say is looked up, whatever stands in them.
+    access: { forwarders: [parseIpPrefix(KIDS)!], forwarderRatePerSecond: 1e9 },
+    cpeIds: ['cpe-7'],
+    profiles: { anna: { macs: ['02:00:5e:10:00:01'], safeSearch: ALL_SAFE, log: 'all' } },
+    budgets: [{ target: 'internet' }],
     records: [{ name: 'tv.lan', type: 1, rdata: Uint8Array.from([192, 0, 2, 9]) }],
     zones: [{ name: 'lan', group: 1 }],
     pendingMax: 100,
@@ -131,6 +162,10 @@ function queriesByName(): Uint8Array[] {
       query('AAAA').edns({ payloadSize: 0, options }).cd().ad().build(),
       query('HTTPS')
         .edns({ options: [{ code: 8, data: SUBNET }, ...options] })
+        .build(),
+      query('A').edns({ options: CLIENT_OPTIONS }).build(),
+      query('A')
+        .edns({ options: [...CLIENT_OPTIONS.slice(index % 4), ...CLIENT_OPTIONS.slice(0, 2)] })
         .build(),
       query('A')
         .edns({ version: index % 3 })
@@ -201,6 +236,28 @@ function outcomeFault(
   }
   if (verdict === 'silence') return 'an answer to what must meet silence';
   return responseFault(outcome, query, judged, isStream, note, '');
+}
+
+/** The view notes the options that may say who asks as the oracle finds them. */
+function optionFault(
+  view: QueryView,
+  judged: JudgedQuery,
+  note: (what: string) => void,
+): string | null {
+  if (judged.verdict !== 'answer') return null;
+  const noted = [
+    [8, view.subnetAt, view.subnetLength],
+    [65_001, view.macAt, view.macLength],
+    [65_073, view.macTextAt, view.macTextLength],
+    [65_074, view.cpeIdAt, view.cpeIdLength],
+  ] as const;
+  for (const [code, notedAt, length] of noted) {
+    const option = clientOptionOf(judged, code);
+    if (length !== option.length) return `option ${code} with ${length} octets`;
+    if (length > 0 && notedAt - view.at !== option.at) return `option ${code} at another place`;
+    if (length > 0) note(`option ${code}`);
+  }
+  return null;
 }
 
 function responseFault(

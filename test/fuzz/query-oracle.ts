@@ -10,6 +10,8 @@
  *     two OPTs; octets left over
  *     EDNS version above 0                             BADVERS
  *     another class than IN, a meta-type but ANY       REFUSED
+ *
+ * Of options that may say who asks it keeps where they stand; one that stands there twice says nothing.
  */
 
 export type Verdict = 'silence' | 'NOTIMP' | 'FORMERR' | 'BADVERS' | 'REFUSED' | 'answer';
@@ -22,8 +24,11 @@ export interface JudgedQuery {
   isDnssecOk: boolean;
   /** As the client wrote it; 512 without OPT. */
   payloadSize: number;
+  /** Of options 8, 65001, 65073 and 65074: the offset of each and its data, as often as it stands there. */
+  readonly clientOptions: { readonly code: number; readonly at: number; readonly length: number }[];
 }
 
+const CLIENT_OPTIONS = [8, 65_001, 65_073, 65_074];
 const IXFR = 251;
 
 /** Judges the first `length` octets; the result is written into `out` and returned. */
@@ -37,6 +42,7 @@ export function judgeQuery(
   out.hasOpt = false;
   out.isDnssecOk = false;
   out.payloadSize = 512;
+  out.clientOptions.length = 0;
   out.verdict = verdictOn(query, out);
   return out;
 }
@@ -48,7 +54,17 @@ export function createJudgement(): JudgedQuery {
     hasOpt: false,
     isDnssecOk: false,
     payloadSize: 512,
+    clientOptions: [],
   };
+}
+
+/** Where the data of a client option stands and how long it is; length 0 where it says nothing. */
+export function clientOptionOf(
+  { clientOptions }: JudgedQuery,
+  code: number,
+): { at: number; length: number } {
+  const found = clientOptions.filter((option) => option.code === code);
+  return { at: found.at(-1)?.at ?? 0, length: found.length === 1 ? found[0]!.length : 0 };
 }
 
 /**
@@ -112,7 +128,7 @@ function readAdditionals(query: Uint8Array, out: JudgedQuery, count: number): nu
     const end = rdata + word(query, head + 8);
     if (end > query.length) return -1;
     if (word(query, head) === 41) {
-      if (out.hasOpt || head !== at + 1 || !areOptionsWhole(query, rdata, end)) return -1;
+      if (out.hasOpt || head !== at + 1 || !readOptions(query, out, rdata, end)) return -1;
       out.hasOpt = true;
       out.payloadSize = word(query, head + 2);
       version = query[head + 5]!;
@@ -123,13 +139,17 @@ function readAdditionals(query: Uint8Array, out: JudgedQuery, count: number): nu
   return at === query.length ? version : -1;
 }
 
-function areOptionsWhole(query: Uint8Array, from: number, end: number): boolean {
+function readOptions(query: Uint8Array, out: JudgedQuery, from: number, end: number): boolean {
   let at = from;
   for (let count = 0; at < end; count++) {
     if (at + 4 > end || count === 32) return false;
     const data = query.subarray(at + 4, at + 4 + word(query, at + 2));
     if (at + 4 + word(query, at + 2) > end) return false;
-    if (word(query, at) === 8 && !isSubnet(data)) return false;
+    const code = word(query, at);
+    if (code === 8 && !isSubnet(data)) return false;
+    if (CLIENT_OPTIONS.includes(code)) {
+      out.clientOptions.push({ code, at: at + 4, length: data.length });
+    }
     at += 4 + data.length;
   }
   return true;

@@ -11,8 +11,18 @@ import type { DecodedPacket } from 'dns-packet';
 import { aQuery, askUdp, decodeResponse, edesOf, typeNumber } from '../support/dns-query.ts';
 import { startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
 import { rawResponse } from '../support/raw-response.ts';
-import { KIDS, OPEN, ResolverHarness } from '../support/resolver-harness.ts';
+import { ResolverHarness } from '../support/resolver-harness.ts';
 import { TestServer } from '../support/server.ts';
+import {
+  LISTS,
+  LIVE_ADDRESSES,
+  LIVE_CONFIG,
+  liveDocument,
+  MEMORY_ADDRESSES,
+  memoryHousehold,
+  type Changes,
+  type Who,
+} from './household.ts';
 import {
   describeRecords,
   parseScenario,
@@ -28,24 +38,16 @@ const FOLDER = import.meta.dirname;
 const SCENARIOS = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.scenario'))
   .map((file) => [file, parseScenario(readFileSync(join(FOLDER, file), 'utf8'))] as const);
+const LIVE_SCENARIOS = SCENARIOS.filter(([, { isForLiveServers }]) => isForLiveServers);
 
-/** Who lives here: lists by category, and what the plan of `kids` blocks; `open` blocks nothing. */
-const LISTS: Readonly<Record<string, readonly string[]>> = {
-  adult: ['adult.example'],
-  malware: ['bad.example'],
-  court: ['ordered.example'],
-  protected: ['help.adult.example'],
-};
-const PLAN = {
-  block: ['adult', 'malware', 'bypass'],
-  allow: ['museum.adult.example'],
-  deny: ['chat.example'],
-};
+type Change = Extract<Step, { kind: 'clock' | 'grant' | 'pause' }>;
 
 /** What a scenario runs on. */
 interface Stage {
   ask(query: Query): Promise<DecodedPacket>;
   pass(seconds: number): Promise<void>;
+  /** The clock is set, or a parent does something. */
+  change(step: Change): void;
   /** Questions forwarded so far. */
   forwardedCount(): Promise<number>;
   /** TTLs may be this much lower than written. */
@@ -72,11 +74,14 @@ describe('against a live server', () => {
     upstream = await startFakeUpstream(({ raw, name }) =>
       upstreamOctets(scenarioInPlay, name, raw.readUInt16BE(14 + name.length), raw.readUInt16BE(0)),
     );
-    server = await TestServer.start({ upstream: `127.0.0.1:${upstream.port}` });
+    server = await TestServer.start({
+      upstream: `127.0.0.1:${upstream.port}`,
+      config: LIVE_CONFIG,
+    });
     for (const [category, names] of Object.entries(LISTS)) {
       await writeFile(join(server.dataDir, `${category}.txt`), names.join('\n') + '\n');
     }
-    await server.apply(householdDocument());
+    await server.apply(liveDocument());
   }, 90_000);
 
   afterAll(async () => {
@@ -84,15 +89,15 @@ describe('against a live server', () => {
     await upstream.close();
   });
 
-  it.each(SCENARIOS)('%s', async (_, scenario) => {
+  it.each(LIVE_SCENARIOS)('%s', async (_, scenario) => {
     scenarioInPlay = scenario;
     await play(scenario, {
       ask: async (query) => {
-        const from = query.plan === 'kids' ? '127.0.0.1' : '127.0.0.2';
-        return decodeResponse(
-          await askUdp(server.port, octetsOf(query), { from, timeoutMs: 6000 }),
-        );
+        const from = LIVE_ADDRESSES[query.who];
+        const octets = octetsOf(query, LIVE_ADDRESSES);
+        return decodeResponse(await askUdp(server.port, octets, { from, timeoutMs: 6000 }));
       },
+      change: ({ kind }) => expect.fail(`a live server knows no "${kind}"`),
       pass: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
       forwardedCount: async () => {
         const metrics = await (await fetch(`http://${server.admin}/metrics`)).text();
@@ -110,7 +115,8 @@ async function play(scenario: Scenario, stage: Stage): Promise<void> {
     else if (step.kind === 'asked') {
       const asked = (await stage.forwardedCount()) - before;
       expect(asked, `line ${step.line}: questions upstream`).toBe(step.count);
-    } else compare(await stage.ask(step), step, stage.ttlSlack);
+    } else if (step.kind === 'query') compare(await stage.ask(step), step, stage.ttlSlack);
+    else stage.change(step);
   }
 }
 
@@ -138,12 +144,26 @@ function withinSlack(got: string, wanted: string | undefined, slack: number): st
 }
 
 function memoryStage(scenario: Scenario): Stage {
-  const harness = new ResolverHarness({ lists: LISTS, plan: PLAN });
+  const harness = new ResolverHarness(memoryHousehold({}));
+  const changes: Changes = {};
+  let isClockSet = false;
   return {
+    change: (step) => {
+      if (step.kind === 'clock' && isClockSet) {
+        expect(step.second, 'the clock goes forward').toBeGreaterThan(harness.nowSeconds);
+        harness.passSeconds(step.second - harness.nowSeconds);
+        return;
+      }
+      if (step.kind === 'clock') {
+        isClockSet = true;
+        harness.nowSeconds = step.second;
+      } else changes[step.profile] = { ...changes[step.profile], ...settingsOf(step, harness) };
+      harness.install(memoryHousehold(changes));
+    },
     ask: (query) => {
-      const client = query.plan === 'kids' ? KIDS : OPEN;
+      const client = MEMORY_ADDRESSES[query.who];
       const before = harness.forwarded.length;
-      const outcome = harness.resolve(octetsOf(query), { client });
+      const outcome = harness.resolve(octetsOf(query, MEMORY_ADDRESSES), { client });
       if (typeof outcome !== 'number') return Promise.resolve(decodeResponse(outcome));
       expect(harness.forwarded.length, `line ${query.line}: one question upstream`).toBe(
         before + 1,
@@ -188,23 +208,35 @@ function ownedByQuestion(
   return record.owner === name ? { ...record, owner: [0xc0, 0x0c] } : record;
 }
 
-function octetsOf({ name, type, hasEdns }: Query): Uint8Array {
-  const query = aQuery().name(name).type(typeNumber(type));
-  return (hasEdns ? query.edns() : query).build();
+/** What a parent's step sets, from now on. */
+function settingsOf(
+  step: Exclude<Change, { kind: 'clock' }>,
+  { nowSeconds }: ResolverHarness,
+): NonNullable<Changes['anna']> {
+  const { until } = step;
+  if (step.kind === 'grant') return { grants: [{ target: step.target, untilSecond: until }] };
+  return { pauses: [{ fromSecond: nowSeconds, untilSecond: until }] };
 }
 
-function householdDocument(): string {
-  return [
-    'categories: [{ id: court, class: law }]',
-    'lists:',
-    ...Object.keys(LISTS).map(
-      (id) => `  - { id: scenario-${id}, category: ${id}, path: ./${id}.txt }`,
-    ),
-    'plans:',
-    `  - { id: scenario-kids, block: [${PLAN.block.join(', ')}], allow: [${PLAN.allow.join(', ')}], deny: [${PLAN.deny.join(', ')}] }`,
-    '  - { id: scenario-open }',
-    'subscribers:',
-    '  - { id: home, plan: scenario-kids, addresses: [127.0.0.1/32] }',
-    '  - { id: open, plan: scenario-open, addresses: [127.0.0.2/32] }',
-  ].join('\n');
+function octetsOf(query: Query, addresses: Readonly<Record<Who, string>>): Uint8Array {
+  const { name, type, hasEdns } = query;
+  const builder = aQuery().name(name).type(typeNumber(type));
+  const options = query.options.map((option) => optionOf(option, addresses));
+  return (hasEdns ? builder.edns({ options }) : builder).build();
+}
+
+function optionOf(
+  text: string,
+  addresses: Readonly<Record<Who, string>>,
+): { code: number; data: Uint8Array } {
+  const [key, value = ''] = text.split('=');
+  if (key === 'mac') return { code: 65_001, data: Buffer.from(value.replaceAll(':', ''), 'hex') };
+  if (key === 'mac-text') return { code: 65_073, data: Buffer.from(value) };
+  if (key === 'cpe') return { code: 65_074, data: Buffer.from(value) };
+  const [who, bits] = value.split('/');
+  const octets = addresses[who as Who]
+    .split('.')
+    .map(Number)
+    .slice(0, Number(bits) / 8);
+  return { code: 8, data: Uint8Array.from([0, 1, Number(bits), 0, ...octets]) };
 }

@@ -7,19 +7,26 @@
  *       rcode NXDOMAIN                     NOERROR and no records
  *       answer NAME TTL TYPE DATA          also `authority` and `additional`
  *
- *     query kids NAME TYPE [edns]          `kids` or `open`: the two plans of the household
+ *     query WHO NAME TYPE [edns] [OPTION …]    WHO of `household.ts` sends it
  *     expect NOERROR [ede CODE | no ede]   the response, whole: these records and no others
  *       answer NAME TTL TYPE DATA
  *
  *     pass 3 seconds
  *     asked upstream 1                     questions that went upstream since the file began
  *
- * DATA is an address or a name; `minimum 60` for SOA; `0 NAME` for HTTPS; the CPU for HINFO.
+ *     clock 2026-03-02T20:59:00+03:00      the wall clock; it only goes forward
+ *     grant PROFILE TARGET until TIME      an opening by a parent
+ *     pause PROFILE until TIME             internet off by a parent
+ *
+ * DATA is an address or a name; `minimum 60` for SOA; `0 NAME` for HTTPS; the CPU for HINFO. OPTION is
+ * `mac=…` (65001), `mac-text=…` (65073), `cpe=…` (65074) or `subnet=WHO/BITS` (8). A file with a clock
+ * plays in memory only: a live server has its own.
  */
 
 import type { DecodedPacket } from 'dns-packet';
 import { typeNumber } from '../support/dns-query.ts';
 import { soaRdata, u16, wire, type RawRecord } from '../support/raw-response.ts';
+import { PROFILES, WHO, type ProfileId, type Who } from './household.ts';
 
 export type Section = 'answer' | 'authority' | 'additional';
 const SECTIONS: readonly string[] = ['answer', 'authority', 'additional'] satisfies Section[];
@@ -42,20 +49,32 @@ export interface Expectation {
 export type Step =
   | {
       readonly kind: 'query';
-      readonly plan: 'kids' | 'open';
+      readonly who: Who;
       readonly name: string;
       readonly type: string;
       readonly hasEdns: boolean;
+      /** `mac=…` and so on, as written. */
+      readonly options: readonly string[];
       expected: Expectation | null;
       readonly line: number;
     }
   | { readonly kind: 'pass'; readonly seconds: number }
-  | { readonly kind: 'asked'; readonly count: number; readonly line: number };
+  | { readonly kind: 'asked'; readonly count: number; readonly line: number }
+  | { readonly kind: 'clock'; readonly second: number }
+  | {
+      readonly kind: 'grant';
+      readonly profile: ProfileId;
+      readonly target: string;
+      readonly until: number;
+    }
+  | { readonly kind: 'pause'; readonly profile: ProfileId; readonly until: number };
 
 export interface Scenario {
   readonly title: string;
   readonly upstream: readonly UpstreamAnswer[];
   readonly steps: readonly Step[];
+  /** False where the wall clock has to be set. */
+  readonly isForLiveServers: boolean;
 }
 
 const RCODES: readonly string[] = [
@@ -94,12 +113,15 @@ export function parseScenario(text: string): Scenario {
     } else if (SECTIONS.includes(verb) && last?.kind === 'query' && last.expected !== null) {
       last.expected.records.push([verb, ...words].join(' '));
     } else if (verb === 'pass') steps.push({ kind: 'pass', seconds: Number(words[0]) });
+    else if (verb === 'clock') steps.push({ kind: 'clock', second: secondOf(words[0], line) });
+    else if (verb === 'grant' || verb === 'pause') steps.push(parseChange(verb, words, line));
     else if (verb === 'asked') steps.push({ kind: 'asked', count: Number(words[1]), line });
     else throw new Error(`line ${line}: "${raw}" is not understood here`);
   }
   const silent = steps.find((step) => step.kind === 'query' && step.expected === null);
   if (steps.length === 0 || silent !== undefined) throw new Error('a query without "expect"');
-  return { title: title.join(' '), upstream, steps };
+  const isForLiveServers = !steps.some(({ kind }) => kind === 'clock');
+  return { title: title.join(' '), upstream, steps, isForLiveServers };
 }
 
 /** Every record but the OPT, as a scenario writes it. */
@@ -122,10 +144,26 @@ export function describeRecords(response: DecodedPacket): string[] {
   );
 }
 
-function parseQuery(words: readonly string[], line: number): Step {
-  const [plan, name = '', type = '', edns] = words;
-  if (plan !== 'kids' && plan !== 'open') throw new Error(`line ${line}: no plan "${plan ?? ''}"`);
-  return { kind: 'query', plan, name, type, hasEdns: edns === 'edns', expected: null, line };
+function parseQuery([text = '', name = '', type = '', ...rest]: string[], line: number): Step {
+  const who = WHO.find((one) => one === text);
+  if (who === undefined) throw new Error(`line ${line}: nobody is "${text}"`);
+  const options = rest.filter((word) => word !== 'edns');
+  const hasEdns = rest.length > 0;
+  return { kind: 'query', who, name, type, hasEdns, options, expected: null, line };
+}
+
+function parseChange(kind: 'grant' | 'pause', words: readonly string[], line: number): Step {
+  const profile = PROFILES.find((one) => one === words[0]);
+  if (profile === undefined) throw new Error(`line ${line}: no profile "${words[0] ?? ''}"`);
+  const until = secondOf(words.at(-1), line);
+  if (kind === 'pause') return { kind, profile, until };
+  return { kind, profile, target: words[1] ?? '', until };
+}
+
+function secondOf(text: string | undefined, line: number): number {
+  const second = Date.parse(text ?? '') / 1000;
+  if (!Number.isInteger(second)) throw new Error(`line ${line}: "${text ?? ''}" is no time`);
+  return second;
 }
 
 function parseEde(words: readonly string[]): number | null | undefined {

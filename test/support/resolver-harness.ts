@@ -12,14 +12,9 @@ import type { DecodedPacket } from 'dns-packet';
 import type { HashSeed } from '../../src/lib/half-siphash.ts';
 import { parseIpAddress, parseIpPrefix, type IpPrefix } from '../../src/lib/ip-address.ts';
 import { createPacketBatch, TCP_SLOT_BYTES, UDP_SLOT_BYTES } from '../../src/lib/packet-batch.ts';
+import { createEventRing, readEvents, type RingEvent } from '../../src/lib/event-ring.ts';
 import { createAccess, type AccessOptions } from '../../src/policy/access.ts';
-import {
-  compilePolicies,
-  type NameRules,
-  type OwnRules,
-  type PolicyCategory,
-  type PolicyPlan,
-} from '../../src/policy/compile.ts';
+import { compilePolicies } from '../../src/policy/compile.ts';
 import { openPolicyImage } from '../../src/policy/image.ts';
 import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
 import { openSubscriberTable } from '../../src/policy/subscribers.ts';
@@ -33,34 +28,21 @@ import {
   type Resolver,
 } from '../../src/resolver/resolver.ts';
 import { wireName } from './dns-query.ts';
+import {
+  bitOf,
+  householdInput,
+  KIDS_PROFILE,
+  OPEN_PROFILE,
+  type HouseholdOptions,
+} from './household.ts';
 
 export const SEED: HashSeed = [0x01234567, 0x89abcdef];
 export const KIDS = '192.0.2.7';
 export const OPEN = '192.0.2.8';
 
-/** The categories of every harness, with their bits. */
-const CATEGORIES: readonly PolicyCategory[] = [
-  { id: 'court', bit: 0, class: 'law' },
-  { id: 'protected', bit: 1, class: 'policy' },
-  { id: 'adult', bit: 2, class: 'policy' },
-  { id: 'malware', bit: 3, class: 'operator' },
-  { id: 'bypass', bit: 4, class: 'policy' },
-  { id: 'games', bit: 5, class: 'policy' },
-];
-
-export interface HarnessOptions {
+export interface HarnessOptions extends HouseholdOptions {
   /** Names by category id; a name covers those below it. */
   readonly lists?: Readonly<Record<string, readonly string[]>>;
-  /** The plan of the client `KIDS`; category ids instead of bits. */
-  readonly plan?: Partial<Omit<PolicyPlan, 'block' | 'locked' | 'allow' | 'deny'>> & {
-    readonly block?: readonly string[];
-    readonly locked?: readonly string[];
-    readonly allow?: readonly string[];
-    readonly deny?: readonly string[];
-  };
-  /** Own names of the subscriber `KIDS`. */
-  readonly allow?: readonly string[];
-  readonly deny?: readonly string[];
   readonly access?: Partial<AccessOptions>;
   readonly zones?: readonly { readonly name: string; readonly group: number }[];
   readonly records?: readonly {
@@ -70,7 +52,7 @@ export interface HarnessOptions {
   }[];
   readonly pendingMax?: number;
   readonly waitersPerClientMax?: number;
-  /** Prefixes that lead to the profile of `KIDS`, beside its own address. */
+  /** Prefixes that lead to the subscriber `KIDS`, beside its own address. */
   readonly clients?: readonly string[];
   readonly cacheBytes?: number;
 }
@@ -96,6 +78,7 @@ export class ResolverHarness {
   readonly resolver: Resolver;
   readonly forwarded: Forwarded[] = [];
   readonly late: LateResponse[] = [];
+  readonly events = createEventRing(1 << 16);
   /** The late response to this port throws, as a fault of ours would. */
   failLateFor = -1;
   nowMs = 1_000_000;
@@ -133,13 +116,14 @@ export class ResolverHarness {
         const copy = bytes.slice(0, length);
         this.late.push({ port, bytes: copy, response: decodeResponse(copy) });
       },
+      events: this.events,
     });
     this.install(options);
   }
 
   /** Compiles and installs; also in the middle of a test. */
   install(options: HarnessOptions): void {
-    this.resolver.images = imagesOf(options);
+    this.resolver.images = imagesOf(options, this.nowSeconds);
   }
 
   /** The raw outcome: octets of the response, or the status that `resolveQuery` returned. */
@@ -205,14 +189,19 @@ export class ResolverHarness {
     return this.late.splice(0);
   }
 
+  /** Takes the events that queries have left since the last call. */
+  takeEvents(): RingEvent[] {
+    return readEvents(this.events, 10_000);
+  }
+
   passSeconds(seconds: number): void {
     this.nowMs += seconds * 1000;
     this.nowSeconds += seconds;
   }
 }
 
-function imagesOf(options: HarnessOptions): InstalledImages {
-  const { lists = {}, plan = {} } = options;
+function imagesOf(options: HarnessOptions, nowSeconds: number): InstalledImages {
+  const { lists = {}, clients = [] } = options;
   const compiled = compileBlocklist(
     Object.entries(lists).map(([id, names]) => ({
       id,
@@ -224,44 +213,16 @@ function imagesOf(options: HarnessOptions): InstalledImages {
     SEED,
     { isRefused: () => null },
   );
-  const kids: PolicyPlan = {
-    id: 'kids',
-    blockingMode: 'nxdomain',
-    ...plan,
-    block: (plan.block ?? ['adult', 'malware', 'bypass']).map(bitOf),
-    locked: (plan.locked ?? []).map(bitOf),
-    ...rulesOf(plan.allow, plan.deny),
-  };
-  const open: PolicyPlan = { ...kids, id: 'open', block: [], locked: [], allow: [], deny: [] };
-  const own: OwnRules = { subscriber: rulesOf(options.allow, options.deny) };
-  const policies = compilePolicies(
-    {
-      categories: CATEGORIES,
-      plans: [kids, open],
-      profiles: { planOf: [0, 1], rulesOf: new Map([[0, own]]) },
-    },
-    SEED,
-  );
+  const policies = compilePolicies(householdInput(options, nowSeconds), SEED);
   const writer = new SubscriberWriter(SEED);
-  for (const [profile, client] of [KIDS, OPEN].entries()) {
-    writer.insert(prefixOf(client), profile);
-  }
-  for (const client of options.clients ?? []) writer.insert(prefixOf(client), 0);
+  writer.insert(prefixOf(KIDS), KIDS_PROFILE);
+  writer.insert(prefixOf(OPEN), OPEN_PROFILE);
+  for (const client of clients) writer.insert(prefixOf(client), KIDS_PROFILE);
   return {
     blocklist: openBlocklistImage(compiled.buffer),
     policies: openPolicyImage(policies),
     subscribers: openSubscriberTable(writer.buffer, SEED),
   };
-}
-
-function rulesOf(allow: readonly string[] = [], deny: readonly string[] = []): NameRules {
-  return { allow: allow.map(wireName), deny: deny.map(wireName) };
-}
-
-function bitOf(id: string): number {
-  const category = CATEGORIES.find((candidate) => candidate.id === id);
-  if (category === undefined) throw new Error(`No category ${id} in the harness`);
-  return category.bit;
 }
 
 function prefixOf(text: string): IpPrefix {
