@@ -1,23 +1,21 @@
 /**
- * The document of the first start: our own categories and lists from `blocklists/`, the plan
+ * The document of the first start: our own categories, lists and services from `blocklists/`, the plan
  * `family`, and one subscriber for loopback and private addresses, so that a household is protected
  * by the first packet and a stranger is nobody.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Type } from 'typebox';
-import { parse } from 'yaml';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { VERDICT_CLASSES } from '../store/document.ts';
 import type { PolicyDocument } from '../store/document.ts';
 import type { ListContents } from '../store/list-contents.ts';
 import { ShapeChecker } from '../store/schema-faults.ts';
+import { PACKAGED_FOLDER, readPolicyData } from './read-policy-data.ts';
+import { readYamlFile } from './read-yaml-file.ts';
 
 const CATALOG_FILE = 'categories.yaml';
-/** From `src/lists` and from `dist/lists` alike. */
-const PACKAGED_FOLDER = join(dirname(fileURLToPath(import.meta.url)), '../../blocklists');
 /** What the plan for everybody at home may still cache after its rules have changed. */
 const FAMILY_TTL_SECONDS_MAX = 60;
 
@@ -32,19 +30,23 @@ const HOME_ADDRESSES = [
   'fc00::/7',
 ];
 
-const CatalogSchema = Type.Object({
-  categories: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      title: Type.String(),
-      class: Type.Enum([...VERDICT_CLASSES]),
-      file: Type.String({ pattern: '^[a-z0-9-]+\\.txt$' }),
-    }),
-  ),
-  plans: Type.Array(
-    Type.Object({ id: Type.String(), title: Type.String(), block: Type.Array(Type.String()) }),
-  ),
-});
+const catalogShape = new ShapeChecker(
+  Type.Object({
+    categories: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        title: Type.String(),
+        class: Type.Enum([...VERDICT_CLASSES]),
+        file: Type.String({ pattern: '^[a-z0-9-]+\\.txt$' }),
+        neverReport: Type.Optional(Type.Boolean()),
+        helpline: Type.Optional(Type.Boolean()),
+      }),
+    ),
+    plans: Type.Array(
+      Type.Object({ id: Type.String(), title: Type.String(), block: Type.Array(Type.String()) }),
+    ),
+  }),
+);
 
 /**
  * Reads the seeds and saves their contents.
@@ -55,19 +57,14 @@ export function readSeedDocument(
   contents: ListContents,
   folder: string = PACKAGED_FOLDER,
 ): PolicyDocument {
-  const path = join(folder, CATALOG_FILE);
-  if (!existsSync(path)) {
-    throw new AppError(
-      'SEEDS_MISSING',
-      `Preparing the first start: there is no "${path}"; the folder blocklists/ belongs beside dist/, install Stairgate again`,
-    );
-  }
-  const catalog = readCatalog(path);
+  const catalog = readYamlFile(join(folder, CATALOG_FILE), catalogShape);
   return {
-    categories: catalog.categories.map(({ id, title, class: verdictClass }) => ({
+    categories: catalog.categories.map(({ id, title, class: verdictClass, ...category }) => ({
       id,
       title,
       class: verdictClass,
+      ...(category.neverReport === true && { neverReport: true }),
+      ...(category.helpline === true && { helpline: true }),
     })),
     lists: catalog.categories.map(({ id, file }) => ({
       id: `builtin-${id}`,
@@ -76,22 +73,10 @@ export function readSeedDocument(
       contentSha256: contents.save(readSeed(join(folder, file))).sha256,
       origin: 'builtin',
     })),
+    services: [...readPolicyData(folder).services],
     plans: catalog.plans.map((plan) => ({ ...plan, maxTtlSeconds: FAMILY_TTL_SECONDS_MAX })),
     subscribers: [{ id: 'home', plan: 'family', addresses: HOME_ADDRESSES }],
   };
-}
-
-function readCatalog(path: string): Type.Static<typeof CatalogSchema> {
-  const shape = new ShapeChecker(CatalogSchema);
-  let catalog: unknown;
-  try {
-    catalog = parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new AppError('SEEDS_INVALID', `Reading "${path}": ${messageOf(error)}`, { cause: error });
-  }
-  if (shape.isValid(catalog)) return catalog;
-  const faults = shape.faultsOf(catalog, '');
-  throw new AppError('SEEDS_INVALID', `Reading "${path}": ${faults.join('; ')}`, { faults });
 }
 
 function readSeed(path: string): Uint8Array {

@@ -116,8 +116,11 @@ describe('categories.yaml', () => {
 });
 
 test('the README has a line of origin for each file', () => {
-  const rows = [...read('README.md').matchAll(/^\| `([a-z-]+\.txt)` +\| \S/gm)];
-  expect(rows.map((row) => row[1]).sort()).toEqual([...fileNames].sort());
+  const origin = read('README.md').split('## Origin')[1] ?? '';
+  const rows = [...origin.matchAll(/^\| `([a-z*/-]+\.(?:txt|yaml))` +\| \S/gm)];
+  const yaml = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
+  const files = [...fileNames, ...yaml, 'services/*.yaml'];
+  expect(rows.map((row) => row[1]).sort()).toEqual(files.sort());
 });
 
 function read(fileName: string): string {
