@@ -3,6 +3,8 @@
  * types stand here so that imports go down only (api → supervisor → store).
  */
 
+import type { QueryLog } from '../query-log/query-log.ts';
+import type { LogLevelName, YoutubeLevel } from '../store/document.ts';
 import type { Store } from '../store/store.ts';
 import type { AddressChange } from '../store/sessions.ts';
 
@@ -54,41 +56,106 @@ export interface Status {
   } | null;
 }
 
+/** Who asks is said by an address, or by the ids of a subscriber and perhaps a profile. */
 export interface ExplainQuestion {
   readonly name: string;
-  /** Address of the client as text. */
-  readonly client: string;
   /** `A`, `AAAA`, `HTTPS`, `TYPE65280`; default `A`. */
   readonly type: string;
+  readonly client: string | null;
+  /** Of the device, as a forwarder that is believed would send it. */
+  readonly mac: string | null;
+  readonly subscriber: string | null;
+  readonly profile: string | null;
+  /** A time such as `2026-11-22T21:00:00+03:00`; null = now. */
+  readonly at: string | null;
 }
 
 export interface ListEvidence {
   readonly list: string;
+  /** The beginning of the SHA-256 of its content. */
+  readonly version: string;
   readonly line: number;
   readonly text: string;
 }
 
+/** One row of the order of decision. */
+export interface ExplainedRow {
+  readonly row: number;
+  readonly rule: string;
+  /** `silent`: it was asked and had nothing to say; `not reached`: another had decided before. */
+  readonly state: 'spoke' | 'silent' | 'not reached';
+  /** Those of the name's categories that this row looks at. */
+  readonly categories: readonly string[];
+  /** Whose names spoke; null where none did. */
+  readonly level: 'profile' | 'household' | 'plan' | 'grant' | null;
+}
+
+/** What will be decided, and why. */
+export interface ExplainedChange {
+  /** ISO 8601 in UTC. */
+  readonly at: string;
+  readonly decision: Explanation['decision'];
+  readonly row: number;
+  readonly reason: string;
+}
+
 export interface Explanation {
   readonly name: string;
-  readonly client: string;
+  /** Null where the question named a subscriber. */
+  readonly client: string | null;
   readonly type: string;
+  /** The time it speaks of, ISO 8601 in UTC. */
+  readonly at: string;
   /** Null where the client is unknown. */
   readonly subscriber: string | null;
+  /** Null: the household's own settings. */
+  readonly profile: string | null;
   readonly plan: string | null;
-  readonly decision: 'pass' | 'block' | 'local' | 'refuse';
+  readonly decision: 'pass' | 'block' | 'local' | 'safe-search' | 'refuse';
   /** Row of the order of decision, 1 to 12; 0 where admission already refused. */
   readonly row: number;
   readonly verdictClass: 'law' | 'operator' | 'policy' | 'none';
   readonly category: string | null;
   readonly blockingMode: string | null;
   readonly edeCode: number | null;
+  /** What safe search answers with: a name or an address. */
+  readonly safeSearchTarget: string | null;
   /** One sentence for people. */
   readonly reason: string;
   /** All categories that hold the name, blocked or not. */
   readonly categories: readonly string[];
+  /** All twelve, in order; empty where admission already refused. */
+  readonly rows: readonly ExplainedRow[];
+  /** When the answer will next be another one, within a day; null: not in that time. */
+  readonly nextChange: ExplainedChange | null;
   /** Where the name stands; empty where no list did it. */
   readonly evidence: readonly ListEvidence[];
   readonly revision: number;
+}
+
+/** What holds for a profile until a time. */
+export interface PolicyState {
+  /** ISO 8601 in UTC; null where no change is foreseen within a day. */
+  readonly until: string | null;
+  readonly isInternetOff: boolean;
+  readonly isAllowListOnly: boolean;
+  /** Ids of categories, and of services as `service:ID`; mandatory lists hold besides. */
+  readonly blocked: readonly string[];
+  readonly safeSearch: {
+    readonly isOn: boolean;
+    readonly youtube: YoutubeLevel;
+    readonly isBlockingUnsafe: boolean;
+  };
+  readonly log: LogLevelName;
+}
+
+export interface PolicyInForce {
+  readonly revision: number;
+  /** Now, then what is foreseen, in order. Empty: no policy is in force for it yet. */
+  readonly states: readonly PolicyState[];
+  /** How long names and counts are kept at most. */
+  readonly retentionDays: number;
+  readonly statisticsDays: number;
 }
 
 /** One number of the metrics page. Label values come from small fixed sets, never from packets. */
@@ -103,6 +170,11 @@ export interface MetricSample {
 
 export interface ControlPlane {
   readonly store: Store;
+  /** What is written down of households, and its deletion. */
+  readonly queryLog: Pick<
+    QueryLog,
+    'readLog' | 'readStatistics' | 'readRadar' | 'usage' | 'deleteProfileData'
+  >;
   /**
    * Compiles the newest revision and installs it on all workers. Calls are gathered; the promise
    * resolves when a state at least as new as the call is in force everywhere.
@@ -114,6 +186,11 @@ export interface ControlPlane {
   status(): Status;
   /** @throws AppError `EXPLAIN_INVALID` where the name, the client or the type is none */
   explain(question: ExplainQuestion): Promise<Explanation>;
+  /**
+   * What the workers decide with for a profile.
+   * @throws AppError `NOT_READY` before the first images
+   */
+  policyInForce(subscriber: string, profile: string): Promise<PolicyInForce>;
   /** Puts saved session changes into the live subscriber table; no compile, no revision. */
   sessionsChanged(changes: readonly AddressChange[]): void;
   metricSamples(): readonly MetricSample[];

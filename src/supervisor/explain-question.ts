@@ -10,27 +10,68 @@ import { parseIpAddress, parseIpPrefix, prefixWordMask } from '../lib/ip-address
 import type { AddressWords } from '../lib/ip-address.ts';
 import { createLocalNames } from '../resolver/local-names.ts';
 import type { LocalNames } from '../resolver/local-names.ts';
+import { canonicalMac } from '../store/canonical-household.ts';
+import { deviceToKey } from '../store/device-key.ts';
 import type { ExplainQuestion } from './control-plane-contract.ts';
 
 export interface ParsedQuestion {
   /** Lower-cased wire octets with the root. */
   readonly name: Uint8Array;
-  readonly client: AddressWords;
   readonly type: number;
+  /** Null where the question names a subscriber. */
+  readonly client: AddressWords | null;
+  /** Six octets. */
+  readonly mac: Uint8Array | null;
+  /** Seconds since the Unix epoch; null = now. */
+  readonly atSecond: number | null;
 }
+
+/** Years in which every zone is known. */
+const AT_MIN = Date.UTC(2000, 0, 1);
+const AT_MAX = Date.UTC(2100, 0, 1);
 
 /** @throws AppError `EXPLAIN_INVALID` with every fault */
 export function parseExplainQuestion(question: ExplainQuestion): ParsedQuestion {
   const name = wireName(question.name);
-  const client = parseIpAddress(question.client);
   const type = parseRecordType(question.type);
-  if (name !== null && client !== null && type >= 0) return { name, client, type };
+  const client = question.client === null ? null : parseIpAddress(question.client);
+  const mac = question.mac === null ? null : macOctets(question.mac);
+  const atMs = question.at === null ? null : parseTime(question.at);
   const faults = [
     name === null ? `name: "${question.name}"; valid: a domain name, such as www.example.org` : '',
-    client === null ? `client: "${question.client}"; valid: an IPv4 or IPv6 address` : '',
     type < 0 ? `type: "${question.type}"; valid: a record type, such as A, HTTPS or TYPE65280` : '',
+    question.client !== null && client === null
+      ? `client: "${question.client}"; valid: an IPv4 or IPv6 address`
+      : '',
+    (question.client === null) === (question.subscriber === null)
+      ? 'client, subscriber: one of the two says who asks'
+      : '',
+    question.profile !== null && question.subscriber === null
+      ? `profile: "${question.profile}" needs its subscriber`
+      : '',
+    question.mac !== null && mac === null
+      ? `mac: "${question.mac}"; valid: such as 02:00:5e:10:00:01`
+      : '',
+    Number.isNaN(atMs)
+      ? `at: "${question.at ?? ''}"; valid: a time of the years 2000 to 2099, such as 2026-11-22T21:00:00+03:00`
+      : '',
   ].filter((fault) => fault !== '');
-  throw new AppError('EXPLAIN_INVALID', `Explaining: ${faults.join(' · ')}`, { faults });
+  if (faults.length > 0 || name === null) {
+    throw new AppError('EXPLAIN_INVALID', `Explaining: ${faults.join(' · ')}`, { faults });
+  }
+  return { name, type, client, mac, atSecond: atMs === null ? null : Math.floor(atMs / 1000) };
+}
+
+function macOctets(text: string): Uint8Array | null {
+  const mac = canonicalMac(text);
+  return mac === null ? null : deviceToKey({ mac }).key;
+}
+
+/** With its offset from UTC, so that nobody's zone has to be guessed; NaN where it is none. */
+function parseTime(text: string): number {
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text)) return Number.NaN;
+  const ms = Date.parse(text);
+  return ms >= AT_MIN && ms < AT_MAX ? ms : Number.NaN;
 }
 
 /** True where the `access` prefixes of the configuration hold the client. */

@@ -159,7 +159,7 @@ function insertPage(writer: SubscriberWriter, page: AddressPage, policies: Polic
 
 /** Deletions, whose profile is below 0, are known to every image. */
 function isKnown(policies: PolicyImage, profile: number): boolean {
-  return profile < 0 || policyRecordOf(policies, profile) >= 0;
+  return profile < 0 || policyRecordOf(policies, profile, 0) >= 0;
 }
 
 function applyChange(writer: SubscriberWriter, { prefix, profile }: DirectoryChange): void {

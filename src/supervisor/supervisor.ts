@@ -18,8 +18,12 @@ import { loadSeed } from '../compiler/seed-file.ts';
 import { findRestartKeys } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { formatEndpoint } from '../lib/endpoint.ts';
+import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import { followShippedFiles } from '../lists/follow-shipped-files.ts';
+import { readSafeSearchTargets } from '../lists/read-policy-data.ts';
+import type { QueryLog } from '../query-log/query-log.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageSet, WorkerConfig } from '../worker/messages.ts';
 import type {
@@ -27,16 +31,21 @@ import type {
   Explanation,
   ExplainQuestion,
   MetricSample,
+  PolicyInForce,
   PublishResult,
   Status,
 } from './control-plane-contract.ts';
+import { createQueryLog } from './create-query-log.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
 import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { collectSamples } from './metric-samples.ts';
+import { PolicyRenewal } from './policy-renewal.ts';
+import { policyStates } from './policy-states.ts';
 import { openImages, Publisher } from './publisher.ts';
 import type { OpenedImages } from './publisher.ts';
+import { SafeSearchCheck } from './safe-search-check.ts';
 import { SubscriberDirectory } from './subscriber-directory.ts';
 import type { AddressSource, DirectoryChange } from './subscriber-directory.ts';
 import { workerConfigOf } from './worker-config.ts';
@@ -53,6 +62,7 @@ export interface SupervisorOptions {
 }
 
 const EXPIRY_INTERVAL_MS = 5000;
+const SWEEP_INTERVAL_MS = 600_000;
 
 interface StoredImages {
   readonly images: OpenedImages;
@@ -64,6 +74,7 @@ const WORKER_ENTRY = new URL('../worker/worker.js', import.meta.url);
 
 export class Supervisor implements ControlPlane {
   readonly store: Store;
+  readonly queryLog: QueryLog;
   readonly #options: SupervisorOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #compiler: Compiler;
@@ -71,11 +82,14 @@ export class Supervisor implements ControlPlane {
   readonly #publisher: Publisher;
   readonly #pool: WorkerPool;
   readonly #explainer: Explainer;
+  readonly #renewal: PolicyRenewal;
+  readonly #safeSearchCheck: SafeSearchCheck;
   readonly #storedFingerprint: string | null;
   #config: Config;
   /** Empty until `start` has chosen; no worker is told before. */
   #listeners: Listeners = { listen: [], workerCount: 0, udp: 'dgram', remarks: [] };
   #expiryTimer: NodeJS.Timeout | null = null;
+  #sweepTimer: NodeJS.Timeout | null = null;
   #isStopping = false;
 
   /**
@@ -117,6 +131,19 @@ export class Supervisor implements ControlPlane {
       log,
     });
     this.#explainer = new Explainer(store, this.#directory, this.#compiler);
+    const publish = (): Promise<PublishResult> => this.publish();
+    this.#renewal = new PolicyRenewal({
+      policies: () => this.#publisher.inForce.images?.opened.policies ?? null,
+      publish,
+      clock: systemClock,
+    });
+    this.queryLog = createQueryLog({ store, pool: this.#pool, publish, config, log });
+    this.#safeSearchCheck = new SafeSearchCheck({
+      targets: readSafeSearchTargets,
+      upstreams: () => this.#config.upstreams,
+      clock: systemClock,
+      log,
+    });
   }
 
   /**
@@ -139,11 +166,19 @@ export class Supervisor implements ControlPlane {
       throw error;
     }
     this.#expiryTimer = setInterval(() => void this.#expireSessions(), EXPIRY_INTERVAL_MS);
+    this.#sweepTimer = setInterval(() => void this.#sweepEnded(), SWEEP_INTERVAL_MS);
+    this.queryLog.start();
+    this.#safeSearchCheck.start();
+    await followShippedFiles(this.store).catch((error: unknown) => {
+      // The services and lists of the last version serve on.
+      log.warn({}, messageOf(error));
+    });
     const { images } = this.#publisher.inForce;
     if (images !== null && images.revision !== this.store.revision) {
       // A failure is logged and kept for `status`; the images from the disk stay in force.
       this.publish().catch(() => undefined);
     }
+    this.#renewal.start();
   }
 
   /** With what the last reload has changed. */
@@ -161,6 +196,7 @@ export class Supervisor implements ControlPlane {
   async reload(): Promise<PublishResult> {
     const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
+    await followShippedFiles(this.store);
     const restartKeys = findRestartKeys(this.#config, config);
     const { zones, records, upstreams, access, stopDeadlineMs, log: logging } = config;
     const followed = { zones, records, upstreams, access, stopDeadlineMs, log: logging };
@@ -179,9 +215,15 @@ export class Supervisor implements ControlPlane {
   /** Finishes what is in flight within the configured deadline. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    if (this.#expiryTimer !== null) clearInterval(this.#expiryTimer);
+    for (const timer of [this.#expiryTimer, this.#sweepTimer]) {
+      if (timer !== null) clearInterval(timer);
+    }
+    this.#renewal.stop();
+    this.#safeSearchCheck.stop();
     this.#publisher.close();
     await Promise.all([this.#pool.stop(this.#config.stopDeadlineMs), this.#compiler.close()]);
+    // After the workers: what they did last is in their rings.
+    await this.queryLog.close();
   }
 
   status(): Status {
@@ -220,12 +262,34 @@ export class Supervisor implements ControlPlane {
     return this.#explainer.explain(question, this.#publisher.inForce, this.#config);
   }
 
+  async policyInForce(subscriber: string, profile: string): Promise<PolicyInForce> {
+    const { images } = this.#publisher.inForce;
+    if (images === null)
+      throw new AppError('NOT_READY', 'Reading a policy: no images are loaded yet');
+    const number = (await this.store.profileNumbers(subscriber)).get(profile) ?? -1;
+    const ids = await this.store.categoryIds();
+    const { policies } = images.opened;
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    const states = policyStates(
+      policies,
+      number,
+      nowSeconds,
+      (bit) => ids.get(bit) ?? `bit ${bit}`,
+    );
+    const { retentionDays, statisticsDays } = this.#config.queryLog;
+    return { revision: images.revision, states, retentionDays, statisticsDays };
+  }
+
   sessionsChanged(changes: readonly DirectoryChange[]): void {
     this.#directory.change(changes);
   }
 
   metricSamples(): readonly MetricSample[] {
-    return collectSamples(this.status(), this.#pool.counters(), this.#directory.entryCount);
+    return [
+      ...collectSamples(this.status(), this.#pool.counters(), this.#directory.entryCount),
+      ...this.queryLog.samples(),
+      ...this.#safeSearchCheck.samples(),
+    ];
   }
 
   #notReadyReason(servingCount: number): string | null {
@@ -292,6 +356,14 @@ export class Supervisor implements ControlPlane {
       }
     } catch (error) {
       this.#options.log.error({}, `ending sessions: ${messageOf(error)}`);
+    }
+  }
+
+  async #sweepEnded(): Promise<void> {
+    try {
+      await this.store.sweepEnded();
+    } catch (error) {
+      this.#options.log.error({}, `taking away what has ended: ${messageOf(error)}`);
     }
   }
 

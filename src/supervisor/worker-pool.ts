@@ -13,6 +13,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../lib/errors.ts';
+import { createEventRing, type EventRing } from '../lib/event-ring.ts';
 import { formatEndpoint, type Endpoint } from '../lib/endpoint.ts';
 import { COUNTERS_BYTES } from '../resolver/query-record.ts';
 import type {
@@ -41,6 +42,8 @@ const PINGS_SERVING_MAX = 1;
 const PINGS_MISSED_MAX = 10;
 /** A worker that starts gets no pings, and has longer. */
 const START_ROUNDS_MAX = START_DEADLINE_MS / PING_INTERVAL_MS;
+/** Octets of a worker's ring of events: some twenty thousand of them. */
+const EVENT_RING_BYTES = 1_048_576;
 /** An install waits this long for a worker that neither answers nor dies. */
 const INSTALL_DEADLINE_MS = 60_000;
 
@@ -59,6 +62,8 @@ interface Seat {
   readonly index: number;
   /** Kept over restarts, so that counters never step back. */
   readonly counters: SharedArrayBuffer;
+  /** Kept too: what the dead one left in it is still read. */
+  readonly events: EventRing;
   /** `silent` is not among them: that is a matter of `silentRounds`. */
   state: WorkerState;
   thread: Worker | null;
@@ -182,6 +187,11 @@ export class WorkerPool {
     return this.#seats.map(({ counters }) => counters);
   }
 
+  /** The rings of events, one a worker. */
+  eventRings(): readonly EventRing[] {
+    return this.#seats.map(({ events }) => events);
+  }
+
   #startThread(seat: Seat): void {
     const thread = new Worker(this.#options.entry, { name: `worker-${seat.index}` });
     seat.thread = thread;
@@ -208,6 +218,7 @@ export class WorkerPool {
       config: this.#options.configOf(seat.index),
       images,
       counters: seat.counters,
+      events: seat.events.buffer,
     });
   }
 
@@ -364,6 +375,7 @@ function createSeat(index: number): Seat {
   return {
     index,
     counters: new SharedArrayBuffer(COUNTERS_BYTES),
+    events: createEventRing(EVENT_RING_BYTES),
     state: 'starting',
     thread: null,
     kept: [],

@@ -6,6 +6,7 @@ import { openPolicyImage, type PolicyImage } from '../../src/policy/image.ts';
 import { lookUpAddress, openSubscriberTable } from '../../src/policy/subscribers.ts';
 import { SubscriberDirectory } from '../../src/supervisor/subscriber-directory.ts';
 import type { AddressPage } from '../../src/store/compile-input.ts';
+import { anInput, aPlan, someProfiles } from '../policy/policy-input.ts';
 
 const SEED: HashSeed = [1, 2];
 const OTHER_SEED: HashSeed = [3, 4];
@@ -14,13 +15,9 @@ const OTHER_SEED: HashSeed = [3, 4];
 function policiesOf(count: number): PolicyImage {
   const planOf = new Uint32Array(count + 1);
   planOf[0] = 0xffffffff;
-  const plan = { id: 'p', block: [], locked: [], allow: [], deny: [], blockingMode: 'nxdomain' };
-  const input = {
-    categories: [],
-    plans: [{ ...plan, blockingMode: 'nxdomain' as const }],
-    profiles: { planOf, rulesOf: new Map() },
-  };
-  return openPolicyImage(compilePolicies(input, SEED));
+  const nothing = new Uint8Array(count + 1);
+  const profiles = someProfiles({ planOf, zoneOf: nothing, languageOf: nothing });
+  return openPolicyImage(compilePolicies(anInput(aPlan(), undefined, { profiles }), SEED));
 }
 
 function change(prefix: string, profile: number) {
