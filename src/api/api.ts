@@ -19,19 +19,27 @@ import { fastify, type FastifyBaseLogger } from 'fastify';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { MetricsPage } from '../metrics/metrics-page.ts';
+import { AnswerLinks } from '../store/answer-link.ts';
 import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
 import type { ApiInstance, ApiTypeProvider } from './api-instance.ts';
 import { addAuthentication } from './auth.ts';
 import { ProblemSchema, sendError } from './problem.ts';
+import { addAnswerRoutes } from './routes/answers.ts';
 import { addAuditRoutes } from './routes/audit.ts';
+import { addGrantRoutes } from './routes/grants.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListContentRoutes } from './routes/list-contents.ts';
+import { addPolicyDataRoutes } from './routes/policy-data.ts';
 import { addPolicyRoutes } from './routes/policy.ts';
+import { addProfileRoutes } from './routes/profiles.ts';
+import { addRequestRoutes } from './routes/requests.ts';
+import { addRecordRoutes } from './routes/records.ts';
 import { addResourceRoutes } from './routes/resources.ts';
 import { addRuleRoutes } from './routes/rules.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addSubscriberRoutes } from './routes/subscribers.ts';
 import { addTokenRoutes } from './routes/tokens.ts';
+import { addViewRoute } from './routes/view.ts';
 import { checkDepth, compileValidator } from './validation.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -53,6 +61,9 @@ export async function createApi(
   options: ApiOptions,
 ): Promise<ApiInstance> {
   const clock = options.clock ?? systemClock;
+  const wallMs = (): number => clock.wallMs();
+  const monotonicMs = (): number => clock.monotonicMs();
+  const links = AnswerLinks.load(controlPlane.store.dataDir);
   const app: ApiInstance = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -87,19 +98,30 @@ export async function createApi(
   });
   addAuthentication(app, controlPlane.store, {
     allowedHosts: options.allowedHosts ?? [],
-    monotonicMs: () => clock.monotonicMs(),
+    monotonicMs,
   });
   await addDescription(app, options.version);
   addHealthRoutes(app, controlPlane, metrics);
   addResourceRoutes(app, controlPlane);
   addSubscriberRoutes(app, controlPlane);
-  addSessionRoutes(app, controlPlane, () => clock.wallMs());
+  addProfileRoutes(app, controlPlane);
+  addViewRoute(app, controlPlane, wallMs);
+  addGrantRoutes(app, controlPlane);
+  addRequestRoutes(app, controlPlane, links, wallMs);
+  addRecordRoutes(app, controlPlane, wallMs);
+  addSessionRoutes(app, controlPlane, wallMs);
   addRuleRoutes(app, controlPlane);
   addTokenRoutes(app, controlPlane);
   addAuditRoutes(app, controlPlane);
   addPolicyRoutes(app, controlPlane);
+  addPolicyDataRoutes(app);
   await app.register((scope, _options, done) => {
     addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);
+    done();
+  });
+  await app.register((scope, _options, done) => {
+    const typed = scope.withTypeProvider<ApiTypeProvider>();
+    addAnswerRoutes(typed, controlPlane, { links, wallMs, monotonicMs });
     done();
   });
   await app.ready();

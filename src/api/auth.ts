@@ -136,7 +136,7 @@ export function isLoopback(address: string): boolean {
 }
 
 /** One IPv4 address; one IPv6 /64, since a client can take any address in it. */
-function clientKey(address: string): string {
+export function clientKey(address: string): string {
   const words = parseIpAddress(address);
   if (words === null || isIpv4Words(words)) return address;
   return `${words[0]}:${words[1]}`;

@@ -61,3 +61,17 @@ export function slicePage<Item extends { readonly id: string }>(
   const rest = after === undefined ? items : items.filter((item) => item.id > after);
   return toPage(rest.slice(0, limit), limit, (item) => item.id);
 }
+
+/**
+ * A page of what is small enough to be read whole, in an order of its own.
+ * @throws AppError `REQUEST_INVALID` where the item that the cursor names is gone
+ */
+export function sliceAfter<Item extends { readonly id: string }>(
+  items: readonly Item[],
+  query: { readonly limit?: number; readonly after?: string },
+): Page<Item> {
+  const { limit = PAGE_ITEMS, after } = query;
+  const place = items.findIndex((item) => item.id === after);
+  if (after !== undefined && place < 0) throw invalidCursor(after);
+  return toPage(items.slice(place + 1, place + 1 + limit), limit, (item) => item.id);
+}

@@ -27,10 +27,21 @@ const counts = Type.Object({
   delete: Type.Integer(),
 });
 
-export const ReceiptSchema = Type.Object({
+/** What every answer to a write of policy holds. */
+export const written = {
   revision: Type.Integer({ description: 'the revision that holds the change' }),
   isInForce: Type.Boolean({ description: 'true: on all workers; false: saved, being published' }),
-  counts: Type.Object({ category: counts, list: counts, plan: counts, subscriber: counts }),
+};
+
+export const ReceiptSchema = Type.Object({
+  ...written,
+  counts: Type.Object({
+    category: counts,
+    list: counts,
+    service: counts,
+    plan: counts,
+    subscriber: counts,
+  }),
   changes: Type.Array(
     Type.Object({
       kind: Type.String(),
@@ -81,19 +92,29 @@ export async function receiptOf(
   request: FastifyRequest,
   isWaiting: boolean,
 ): Promise<Receipt> {
-  const { revision, changes } = result;
-  const receipt = { revision, counts: result.counts, changes };
-  if (controlPlane.status().revisionInForce >= revision) return { ...receipt, isInForce: true };
+  const { revision, counts, changes } = result;
+  const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
+  return { revision, counts, changes, isInForce };
+}
+
+/** @returns whether the revision is in force; false while it is being published */
+export async function publishWritten(
+  revision: number,
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+  isWaiting: boolean,
+): Promise<boolean> {
+  if (controlPlane.status().revisionInForce >= revision) return true;
   const published = controlPlane.publish();
   if (!isWaiting) {
     published.catch((error: unknown) => {
       request.log.error({ err: error, revision }, 'publishing a written revision failed');
     });
-    return { ...receipt, isInForce: false };
+    return false;
   }
   try {
     await published;
-    return { ...receipt, isInForce: true };
+    return true;
   } catch (error) {
     throw new AppError(
       'PUBLISH_FAILED',

@@ -14,6 +14,8 @@ const REQUEST_DEADLINE_MS = 30_000;
 export interface RequestOptions {
   /** Sent as JSON; octets are sent as they are. */
   readonly body?: unknown;
+  /** Only if the resource is still at this revision; `absent`: only if there is none. */
+  readonly ifAt?: number | 'absent' | undefined;
   readonly deadlineMs?: number;
 }
 
@@ -67,9 +69,11 @@ export class ApiClient {
    * @throws AppError with the code of the API, `API_UNREACHABLE` or `TOKEN_UNREADABLE`
    */
   async request(method: string, path: string, options: RequestOptions = {}): Promise<unknown> {
-    const { body, deadlineMs = REQUEST_DEADLINE_MS } = options;
+    const { body, ifAt, deadlineMs = REQUEST_DEADLINE_MS } = options;
     const isOctets = body instanceof Uint8Array;
     const headers: Record<string, string> = { authorization: `Bearer ${this.#readToken()}` };
+    if (ifAt === 'absent') headers['if-none-match'] = '*';
+    else if (ifAt !== undefined) headers['if-match'] = `"${ifAt}"`;
     if (body !== undefined) {
       headers['content-type'] = isOctets ? 'application/octet-stream' : 'application/json';
     }

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { loadClientConfig } from '../config/config.ts';
 import type { ClientConfig, ConfigFlags } from '../config/config.ts';
+import { ApiClient } from './api-client.ts';
 
 export interface ServeOptions {
   readonly config?: string;
@@ -53,6 +54,12 @@ export function clientConfigOf(options: ServeOptions): ClientConfig {
   return loadClientConfig({ path: options.config ?? null, flags: flagsOf(options) });
 }
 
-function collect(value: string, before: readonly string[] | undefined): string[] {
+/** The API of the server that the options name. */
+export function clientOf(options: ServeOptions): ApiClient {
+  return new ApiClient(clientConfigOf(options));
+}
+
+/** Gathers the values of a repeatable option. */
+export function collect(value: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), value];
 }

@@ -37,6 +37,15 @@ export function loadPolicyDocument(path: string): LoadedDocument {
   return { document: { ...document, lists }, contents };
 }
 
+/** @throws AppError `DOCUMENT_UNREADABLE`, `DOCUMENT_INVALID` */
+export function readYamlMapping(path: string): Readonly<Record<string, unknown>> {
+  const value = parseYaml(path);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  throw invalid(path, ['the document: it is no mapping']);
+}
+
 function parseYaml(path: string): unknown {
   let text;
   try {

@@ -13,6 +13,7 @@ interface Page {
 }
 
 /**
+ * @param path of the collection, with a query of its own or without
  * @param limitText as typed: how many items at most
  * @throws AppError `LIMIT_INVALID`, or that of the API
  */
@@ -32,7 +33,10 @@ export async function readPages(
       limit: String(Math.min(PAGE_ITEMS_MAX, limit - items.length)),
       ...(after === null ? {} : { after }),
     });
-    const page = (await client.request('GET', `${path}?${query.toString()}`)) as Page;
+    const page = (await client.request(
+      'GET',
+      `${path}${path.includes('?') ? '&' : '?'}${query.toString()}`,
+    )) as Page;
     items.push(...page.items);
     after = page.next;
   } while (after !== null && items.length < limit);

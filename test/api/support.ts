@@ -6,27 +6,37 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiInstance } from '../../src/api/api-instance.ts';
-import type { Clock } from '../../src/lib/clock.ts';
+import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
+import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { createEventRing, type EventRing } from '../../src/lib/event-ring.ts';
+import type { QueryLog } from '../../src/query-log/query-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { AddressChange } from '../../src/store/sessions.ts';
+import { createQueryLog } from '../../src/supervisor/create-query-log.ts';
 import type {
   ControlPlane,
   Explanation,
+  ExplainQuestion,
   MetricSample,
+  PolicyInForce,
+  PolicyState,
   PublishResult,
   Status,
 } from '../../src/supervisor/control-plane-contract.ts';
-import { aStore } from '../store/support.ts';
+import { ACTOR, aDocument, aStore } from '../store/support.ts';
 
 export class FakeControlPlane implements ControlPlane {
   readonly store: Store;
+  queryLog: QueryLog;
   readonly sessionChanges: AddressChange[] = [];
+  states: readonly PolicyState[] = [];
   revisionInForce = 0;
   notReadyReason: string | null = null;
   publishFault: Error | null = null;
 
-  constructor(store: Store) {
+  constructor(store: Store, queryLog: QueryLog) {
     this.store = store;
+    this.queryLog = queryLog;
   }
 
   publish(): Promise<PublishResult> {
@@ -64,12 +74,14 @@ export class FakeControlPlane implements ControlPlane {
     };
   }
 
-  explain({ name, client, type }: { name: string; client: string; type: string }) {
+  explain({ name, client, type }: ExplainQuestion) {
     const explanation: Explanation = {
       name,
       client,
       type,
+      at: '2026-11-22T12:00:00.000Z',
       subscriber: null,
+      profile: null,
       plan: null,
       decision: 'pass',
       row: 12,
@@ -77,12 +89,20 @@ export class FakeControlPlane implements ControlPlane {
       category: null,
       blockingMode: null,
       edeCode: null,
+      safeSearchTarget: null,
       reason: 'nothing speaks against it',
       categories: [],
+      rows: [],
+      nextChange: null,
       evidence: [],
       revision: this.store.revision,
     };
     return Promise.resolve(explanation);
+  }
+
+  policyInForce(): Promise<PolicyInForce> {
+    const { revision } = this.store;
+    return Promise.resolve({ revision, states: this.states, retentionDays: 7, statisticsDays: 90 });
   }
 
   sessionsChanged(changes: readonly AddressChange[]): void {
@@ -98,10 +118,28 @@ export class FakeControlPlane implements ControlPlane {
   }
 }
 
+/** What the API under test has of workers: a ring for events, read when a test says so. */
+export function aQueryLog(store: Store, ring: EventRing, clock: Clock = systemClock): QueryLog {
+  const ignore = (): undefined => undefined;
+  const queryLog = createQueryLog({
+    store,
+    pool: { eventRings: () => [ring] },
+    publish: () => Promise.resolve(),
+    config: { ...CONFIG_DEFAULTS, dataDir: store.dataDir },
+    log: { info: ignore, warn: ignore, error: ignore },
+    clock,
+  });
+  onTestFinished(() => queryLog.close());
+  return queryLog;
+}
+
 export interface ApiUnderTest {
   readonly api: ApiInstance;
   readonly store: Store;
   readonly controlPlane: FakeControlPlane;
+  readonly queryLog: QueryLog;
+  /** Of the only worker. */
+  readonly ring: EventRing;
   /** The secret of the first admin token. */
   readonly admin: string;
   /** A request with the admin token, unless it brings headers of its own for that. */
@@ -117,7 +155,9 @@ export type Answer = LightMyRequestResponse;
 
 export async function anApi(clock?: Clock): Promise<ApiUnderTest> {
   const store = await aStore(undefined, clock);
-  const controlPlane = new FakeControlPlane(store);
+  const ring = createEventRing(64 * 1024);
+  const queryLog = aQueryLog(store, ring, clock);
+  const controlPlane = new FakeControlPlane(store, queryLog);
   const api = await createApi(controlPlane, {
     version: '0.0.0',
     allowedHosts: ['gate.example.org'],
@@ -133,5 +173,34 @@ export async function anApi(clock?: Clock): Promise<ApiUnderTest> {
       ...options,
       headers: { host: 'localhost', authorization: `Bearer ${admin}`, ...options.headers },
     });
-  return { api, store, controlPlane, admin, ask };
+  return { api, store, controlPlane, queryLog, ring, admin, ask };
+}
+
+/** An API over a store with the plans `kids` and `open` and the households `home-1` and `home-2`. */
+export async function aHouse(clock?: Clock): Promise<ApiUnderTest> {
+  const house = await anApi(clock);
+  await house.store.applyDocument(aDocument(house.store), ACTOR);
+  return house;
+}
+
+/** Headers with a new token of this role. */
+export async function bearerOf(
+  ask: ApiUnderTest['ask'],
+  role: string,
+): Promise<Record<string, string>> {
+  const made = await ask('POST', '/api/v1/tokens', { id: `a-${role}`, role });
+  return { authorization: `Bearer ${made.json<{ secret: string }>().secret}` };
+}
+
+/** A clock that stands still until it is moved. */
+export class TestClock implements Clock {
+  nowMs = Date.UTC(2026, 10, 22, 12, 0, 0);
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  wallMs(): number {
+    return this.nowMs;
+  }
 }

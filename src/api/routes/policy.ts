@@ -1,7 +1,7 @@
 /** The whole policy as one document, why a name is blocked, and how the server is. */
 
 import { Type } from 'typebox';
-import { DocumentSchema } from '../../store/document.ts';
+import { DocumentSchema, ID_PATTERN, SUBSCRIBER_ID_PATTERN } from '../../store/document.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
@@ -32,11 +32,36 @@ const ApplyAnswerSchema = Type.Object({
 const ExplainQuerySchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1_000 }),
-    client: Type.String({ minLength: 2, maxLength: 45, description: 'IPv4 or IPv6 address' }),
     type: Type.Optional(Type.String({ maxLength: 16, description: 'default A' })),
+    client: Type.Optional(
+      Type.String({ minLength: 2, maxLength: 45, description: 'IPv4 or IPv6 address' }),
+    ),
+    mac: Type.Optional(
+      Type.String({ maxLength: 17, description: 'as a forwarder would send it beside the client' }),
+    ),
+    subscriber: Type.Optional(
+      Type.String({ pattern: SUBSCRIBER_ID_PATTERN, description: 'instead of a client' }),
+    ),
+    profile: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'of the subscriber' })),
+    at: Type.Optional(
+      Type.String({
+        maxLength: 32,
+        description: 'a time such as 2026-11-22T21:00:00+03:00; default now',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
+
+/** What a question leaves out. */
+const NOBODY = {
+  type: 'A',
+  client: null,
+  mac: null,
+  subscriber: null,
+  profile: null,
+  at: null,
+};
 
 export function addPolicyRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
   const { store } = controlPlane;
@@ -80,7 +105,7 @@ function addServerRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
       schema: { tags: ['server'], querystring: ExplainQuerySchema },
       config: { access: 'reader' },
     },
-    (request) => controlPlane.explain({ type: 'A', ...request.query }),
+    (request) => controlPlane.explain({ ...NOBODY, ...request.query }),
   );
   app.get(
     '/api/v1/status',

@@ -1,6 +1,6 @@
 /**
- * Categories, lists and plans: few enough to be read whole. Writing one is applying a document that
- * names only it, so that the API and `stairgate apply` cannot differ.
+ * Categories, lists, services and plans: few enough to be read whole. Writing one is applying a
+ * document that names only it, so that the API and `stairgate apply` cannot differ.
  */
 
 import type { FastifyRequest } from 'fastify';
@@ -13,6 +13,7 @@ import {
   PlanSchema,
   type ResourceKind,
   SECTION_OF,
+  ServiceSchema,
 } from '../../store/document.ts';
 import type { Stored } from '../../store/records.ts';
 import type { Role } from '../../store/schema.ts';
@@ -59,6 +60,15 @@ const KINDS = {
     role: 'editor',
     rule: 'Lists of `protected` and of categories of class law need the role operator, others editor.',
   },
+  service: {
+    body: Type.Object(
+      { ...ServiceSchema.properties, id: Type.Optional(ServiceSchema.properties.id) },
+      { additionalProperties: false },
+    ),
+    answer: Type.Object({ ...ServiceSchema.properties, ...revision, bit: Type.Integer() }),
+    role: 'operator',
+    rule: 'Needs the role operator. A service that ships with Stairgate and is changed or removed here stays so; updates leave it alone.',
+  },
   plan: {
     body: Type.Object(
       { ...PlanSchema.properties, id: Type.Optional(PlanSchema.properties.id) },
@@ -75,7 +85,7 @@ type SmallKind = keyof typeof KINDS;
 const IdParams = Type.Object({ id: CategorySchema.properties.id });
 
 export function addResourceRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
-  for (const kind of ['category', 'list', 'plan'] as const) {
+  for (const kind of ['category', 'list', 'service', 'plan'] as const) {
     addReadingRoutes(app, controlPlane, kind);
     addWritingRoutes(app, controlPlane, kind);
   }
@@ -180,6 +190,9 @@ async function readItems(controlPlane: ControlPlane, kind: SmallKind): Promise<I
   const { store } = controlPlane;
   if (kind === 'category') {
     return [...(await store.categories()).values()].map((one) => ({ ...flat(one), bit: one.bit }));
+  }
+  if (kind === 'service') {
+    return [...(await store.services()).values()].map((one) => ({ ...flat(one), bit: one.bit }));
   }
   if (kind === 'plan') return [...(await store.plans()).values()].map(flat);
   return [...(await store.lists()).values()].map((one) => ({

@@ -1,14 +1,20 @@
-/** `stairgate explain NAME --client ADDR`: what the server would do with a query, and why. */
+/** `stairgate explain NAME`: what the server would do with a query, of whom and at any time, and why. */
 
 import type { Command } from 'commander';
-import type { Explanation } from '../../supervisor/control-plane-contract.ts';
+import type { ExplainedRow, Explanation } from '../../supervisor/control-plane-contract.ts';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Output } from '../output.ts';
 
+const CLIENT_DEFAULT = '127.0.0.1';
+
 interface ExplainFlags extends ServeOptions {
-  readonly client: string;
+  readonly client?: string;
+  readonly mac?: string;
+  readonly subscriber?: string;
+  readonly profile?: string;
+  readonly at?: string;
   readonly type: string;
   readonly json?: boolean;
 }
@@ -17,13 +23,16 @@ export function addExplainCommand(program: Command, output: Output): void {
   addClientOptions(program.command('explain'))
     .description('what the server would do with a query, and why')
     .argument('<name>', 'the name asked')
-    .option('--client <addr>', 'the address of the client', '127.0.0.1')
+    .option('--client <addr>', `the address of the client (default: ${CLIENT_DEFAULT})`)
+    .option('--mac <mac>', 'the device behind that address')
+    .option('--subscriber <id>', 'a household, instead of an address')
+    .option('--profile <id>', 'a profile of the household')
+    .option('--at <time>', 'another time than now, such as 2026-11-22T21:00+03:00')
     .option('--type <type>', 'the record type', 'A')
     .option('--json', 'print the answer of the API')
     .action(async (name: string, flags: ExplainFlags) => {
       const client = new ApiClient(clientConfigOf(flags));
-      const query = new URLSearchParams({ name, client: flags.client, type: flags.type });
-      const answer = await client.request('GET', `/explain?${query.toString()}`);
+      const answer = await client.request('GET', `/explain?${queryOf(name, flags)}`);
       output.out(
         flags.json === true
           ? JSON.stringify(answer, null, 2)
@@ -32,17 +41,44 @@ export function addExplainCommand(program: Command, output: Output): void {
     });
 }
 
+function queryOf(name: string, flags: ExplainFlags): string {
+  const query = new URLSearchParams({ name, type: flags.type });
+  for (const key of ['client', 'mac', 'subscriber', 'profile', 'at'] as const) {
+    const value = flags[key];
+    if (value !== undefined) query.set(key, value);
+  }
+  if (!query.has('client') && !query.has('subscriber')) query.set('client', CLIENT_DEFAULT);
+  return query.toString();
+}
+
 function describeExplanation(one: Explanation): string {
   const decided = one.row === 0 ? one.decision : `${one.decision} by row ${one.row}`;
   const form = one.blockingMode === null ? '' : `, answered ${one.blockingMode.toUpperCase()}`;
   const ede = one.edeCode === null ? '' : `, EDE ${one.edeCode}`;
-  const whose = one.subscriber === null ? 'nobody' : one.subscriber;
+  const { nextChange } = one;
   return [
-    `${one.name} ${one.type} for ${one.client}: ${decided}${form}${ede}`,
+    `${one.name} ${one.type} for ${whoOf(one)} at ${one.at}: ${decided}${form}${ede}`,
     `  ${one.reason}`,
-    `  subscriber ${whose}, plan ${one.plan ?? 'none'}, class ${one.verdictClass}`,
+    nextChange === null
+      ? '  the same for the next day'
+      : `  from ${nextChange.at}: ${nextChange.decision} by row ${nextChange.row}. ${nextChange.reason}`,
+    `  subscriber ${one.subscriber ?? 'nobody'}, profile ${one.profile ?? 'none'}, plan ${one.plan ?? 'none'}, class ${one.verdictClass}`,
     `  categories: ${one.categories.length === 0 ? 'none' : one.categories.join(', ')}`,
-    ...one.evidence.map(({ list, line, text }) => `  list ${list}, line ${line}: ${text}`),
+    ...one.evidence.map(
+      ({ list, version, line, text }) => `  list ${list} (${version}), line ${line}: ${text}`,
+    ),
+    ...one.rows.map(describeRow),
     `  revision ${one.revision}`,
   ].join('\n');
+}
+
+function whoOf({ client, subscriber, profile }: Explanation): string {
+  if (client !== null) return client;
+  return profile === null ? (subscriber ?? 'nobody') : `${subscriber ?? ''}/${profile}`;
+}
+
+function describeRow({ row, rule, state, categories, level }: ExplainedRow): string {
+  const found = [...categories, ...(level === null ? [] : [`by the ${level}`])].join(', ');
+  const detail = found === '' ? '' : ` (${found})`;
+  return `  ${String(row).padStart(2)}  ${state.padEnd(11)}  ${rule}${detail}`;
 }

@@ -1,4 +1,4 @@
-/** `stairgate list|plan|subscriber [ID]`: what the server holds; `apply` is the way to change it. */
+/** `stairgate list|service|plan|subscriber [ID]`: what the server holds; `apply` is the way to change it. */
 
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -35,6 +35,19 @@ const KINDS: readonly ResourceKind[] = [
       ['NAMES', (item) => (item['report'] as ListReport | undefined)?.entries],
       ['REFUSED', (item) => countRefused(item['report'] as ListReport | undefined)],
       ['ORIGIN', (item) => item['origin']],
+    ],
+  },
+  {
+    command: 'service',
+    path: '/services',
+    description: 'the services: products such as TikTok, made of names',
+    columns: [
+      ['ID', (item) => item['id']],
+      ['TITLE', (item) => item['title']],
+      ['GROUP', (item) => item['group']],
+      ['AGE', (item) => item['age']],
+      ['NAMES', (item) => (item['names'] as readonly unknown[] | undefined)?.length],
+      ['CHECKED', (item) => item['verifiedAt']],
     ],
   },
   {

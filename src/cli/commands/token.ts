@@ -1,8 +1,7 @@
 /** `stairgate token`: who may use the API. A secret is shown once, when it is made. */
 
 import type { Command } from 'commander';
-import { ApiClient } from '../api-client.ts';
-import { addClientOptions, clientConfigOf } from '../options.ts';
+import { addClientOptions, clientOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
@@ -35,8 +34,4 @@ export function addTokenCommand(program: Command, output: Output): void {
       await clientOf(options).request('DELETE', `/tokens/${encodeURIComponent(id)}`);
       output.out(`removed ${id}`);
     });
-}
-
-function clientOf(options: ServeOptions): ApiClient {
-  return new ApiClient(clientConfigOf(options));
 }

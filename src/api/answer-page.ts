@@ -1,0 +1,89 @@
+/**
+ * The page behind a one-tap link: one sentence, what the child wrote, at most one button. No script, no
+ * foreign resource, nothing to be cached; what a child wrote is text and stays text.
+ *
+ * The button sends a form by POST to the very address of the page: programs that look at links before
+ * people do (previews in messengers, scanners of mail) fetch the page and thereby answer nothing.
+ */
+
+import { createHash } from 'node:crypto';
+import type { FastifyReply } from 'fastify';
+import type { Language } from '../lib/messages.ts';
+
+export interface AnswerPage {
+  readonly status: number;
+  readonly language: Language;
+  readonly sentence: string;
+  /** What the child wrote. */
+  readonly message?: string;
+  /** The words on the button; left out where there is nothing to press. */
+  readonly button?: string;
+}
+
+const STYLE =
+  'body{font:1.1rem/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem}' +
+  'blockquote{margin:1rem 0;padding-left:1rem;border-left:.25rem solid #888;white-space:pre-wrap;overflow-wrap:anywhere}' +
+  'button{font:inherit;padding:.75rem 1.5rem}';
+
+const STYLE_SHA256 = createHash('sha256').update(STYLE).digest('base64');
+
+const POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${STYLE_SHA256}'`,
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+export function sendAnswerPage(reply: FastifyReply, page: AnswerPage): FastifyReply {
+  return reply
+    .code(page.status)
+    .header('content-type', 'text/html; charset=utf-8')
+    .header('content-security-policy', POLICY)
+    .header('cache-control', 'no-store')
+    .header('referrer-policy', 'no-referrer')
+    .header('x-robots-tag', 'noindex, nofollow')
+    .serializer((html: string) => html)
+    .send(htmlOf(page));
+}
+
+function htmlOf({ language, sentence, message, button }: AnswerPage): string {
+  return [
+    '<!doctype html>',
+    `<html lang="${language}">`,
+    '<head>',
+    '<meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width">',
+    `<title>${escapeHtml(sentence)}</title>`,
+    `<style>${STYLE}</style>`,
+    '</head>',
+    '<body>',
+    `<p>${escapeHtml(sentence)}</p>`,
+    ...(message === undefined || message === ''
+      ? []
+      : [`<blockquote dir="auto">${escapeHtml(message)}</blockquote>`]),
+    ...(button === undefined
+      ? []
+      : [`<form method="post"><button>${escapeHtml(button)}</button></form>`]),
+    '</body>',
+    '</html>',
+    '',
+  ].join('\n');
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Control characters, and marks that turn the direction of text around: a button must say one thing. */
+const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
+
+function escapeHtml(text: string): string {
+  return text
+    .replace(UNSEEN, (mark) => (mark === '\n' ? mark : ''))
+    .replace(/[&<>"']/g, (char) => ENTITIES[char] ?? '');
+}
