@@ -21,6 +21,7 @@ const SIDEWAYS = {
   lists: ['store'],
   compiler: ['store', 'lists'],
   store: ['config'],
+  'query-log': ['store'],
   worker: ['config'],
   api: ['metrics'],
 };

@@ -15,6 +15,7 @@ import { DocumentSchema } from '../../src/store/document.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DOCUMENTS = [
   ...markdownIn('.'),
+  ...markdownIn('docs').map((name) => `docs/${name}`),
   ...markdownIn('docs/adr').map((name) => `docs/adr/${name}`),
   'blocklists/README.md',
 ];

@@ -130,7 +130,7 @@ describe('apply before the first start', { timeout: 60_000 }, () => {
 
       await using server = await startServer({ dataDir });
       expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe(
-        'Filtered: adult (plan kids)',
+        'Filtered: Adult content (plan kids)',
       );
       expect((await verdictOf(server.port, 'bad.example.org', { from: OPEN })).rcode).toBe(
         'NOERROR',
@@ -184,7 +184,9 @@ describe('apply against a running server', { timeout: 60_000 }, () => {
     const result = await applyText(server, DOCUMENT);
     expect(result).toMatchObject({ code: 0, stderr: '' });
     expect(result.stdout).toContain('in force on all workers');
-    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe('Filtered: adult (plan kids)');
+    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe(
+      'Filtered: Adult content (plan kids)',
+    );
     const before = await stateOf(server);
     const again = await applyText(server, DOCUMENT);
     expect(again.stdout).toContain('changed: nothing');
@@ -297,7 +299,9 @@ subscribers:
       expect(result.stderr).toContain(fault);
     }
     expect(await stateOf(server)).toEqual(before);
-    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe('Filtered: adult (plan kids)');
+    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe(
+      'Filtered: Adult content (plan kids)',
+    );
   });
 
   test('one bad resource among good ones holds all of them back', async () => {
@@ -392,7 +396,9 @@ subscribers:
     expect(lists.items.map(({ id }) => id)).toEqual(
       expect.arrayContaining(['adult-a', 'builtin-adult', 'gambling-a']),
     );
-    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe('Filtered: adult (plan kids)');
+    expect(await blockOf(server.port, 'bad.example.org', KIDS)).toBe(
+      'Filtered: Adult content (plan kids)',
+    );
     expect(await blockOf(server.port, 'casino.example.net', KIDS)).toBeNull();
     // Known by the access prefixes, but nobody's subscriber now.
     const stranger = await verdictOf(server.port, 'www.example.org', { from: OPEN });
@@ -565,7 +571,7 @@ function startLoad(port: number): { stop(): void; ended: Promise<LoadReport> } {
         onResponse: (index, response) => {
           const { rcode, ede } = readVerdict(response);
           const isBlocked = nameAt(index) === LOAD_NAMES[0];
-          const expected = isBlocked ? '3 17 Filtered: adult (plan kids)' : '0 ';
+          const expected = isBlocked ? '3 17 Filtered: Adult content (plan kids)' : '0 ';
           if (`${rcode} ${ede ?? ''}` !== expected) report.wrong.push(`${nameAt(index)}: ${rcode}`);
         },
       });

@@ -248,7 +248,9 @@ describe('a damaged database', () => {
     expect(server.log).toContain('the database is older than the images');
     await expectServing(server, 'without the log');
     await expect
-      .poll(async () => (await server.api('GET', '/status')).body['revisionInForce'])
+      .poll(async () => (await server.api('GET', '/status')).body['revisionInForce'], {
+        timeout: 20_000,
+      })
       .toBe((await server.api('GET', '/status')).body['revision']);
     expect((await server.api('GET', '/plans/lost')).status).toBe(404);
     expect((await server.api('GET', '/audit/verify')).body).toMatchObject({ isIntact: true });

@@ -15,7 +15,7 @@ import { makeFolder, TestServer } from '../support/server.ts';
 import { apiGet, explain } from './support/api.ts';
 
 const SEEDS = join(import.meta.dirname, '../../blocklists');
-const WHY = 'Filtered: adult (plan family)';
+const WHY = 'Filtered: Adult content (plan family)';
 const hasKdig = spawnSync('kdig', ['-V']).status === 0;
 
 const TRANSPORTS = [
@@ -131,7 +131,7 @@ describe('the first start in an empty folder', () => {
         seeded,
       ]);
       expect(stdout).toContain('status: NXDOMAIN');
-      expect(stdout).toMatch(/EDE: 17 \(Filtered\): '?Filtered: adult \(plan family\)/);
+      expect(stdout).toMatch(/EDE: 17 \(Filtered\): '?Filtered: Adult content \(plan family\)/);
       expect(stdout).toContain(`(${transport})`);
     },
   );

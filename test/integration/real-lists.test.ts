@@ -334,9 +334,17 @@ describe.skipIf(!isPresent)('real lists over real sockets', { timeout: 480_000 }
   }
 });
 
+/** What texts call the categories of this test. */
+const CATEGORY_OF: Readonly<Record<string, string>> = {
+  'Adult content': 'adult',
+  Gambling: 'gambling',
+  Drugs: 'drugs',
+};
+
 /** The category that a blocked answer of the plan `kids` names, or null for any other answer. */
 function blockedBy(rcode: number, ede: string | null): string | null {
-  return rcode === 3 ? (/^17 Filtered: (\S+) \(plan kids\)$/.exec(ede ?? '')?.[1] ?? null) : null;
+  const title = /^17 Filtered: (.+) \(plan kids\)$/.exec(ede ?? '')?.[1] ?? '';
+  return rcode === 3 ? (CATEGORY_OF[title] ?? null) : null;
 }
 
 /** Names that a resolver answers by itself (RFC 6761, 6762, 7686, 8375, 9476). */

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { WorkerPool } from '../../src/supervisor/worker-pool.ts';
+import { createEventRing } from '../../src/lib/event-ring.ts';
 import { COUNTERS_BYTES } from '../../src/resolver/query-record.ts';
 import type { MainMessage, WorkerConfig, WorkerMessage } from '../../src/worker/messages.ts';
 import { aQuery, askTcpMany, askUdp, decodeResponse, hearUdp } from '../support/dns-query.ts';
@@ -207,7 +208,7 @@ describe('a worker thread', () => {
     };
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const messages = await messagesOf([
-      { kind: 'start', config, images: null, counters },
+      { kind: 'start', config, images: null, counters, events: createEventRing(4096).buffer },
       { kind: 'stop', deadlineMs: 100 },
     ]);
     expect(messages).toEqual(['listening', 'stopped', 'exit 0']);
