@@ -166,9 +166,6 @@ export class QueryLog {
   readonly #radar = new Radar();
   readonly #budgets: Budgets;
   readonly #zones = new Map<string, Zone>();
-  readonly #droppedOf = new WeakMap<SharedArrayBuffer, number>();
-  /** By the seat of the worker. */
-  readonly #dropped: number[] = [];
   readonly #counts = { read: 0, unknown: 0, written: 0, lost: 0 };
   #rows: LogRow[] = [];
   #size: LogFileSize = { octets: 0, rows: 0 };
@@ -312,7 +309,6 @@ export class QueryLog {
   }
 
   samples(): readonly QueryLogSample[] {
-    this.#countDropped();
     const { read, unknown, written, lost } = this.#counts;
     const sample = (
       kind: QueryLogSample['kind'],
@@ -323,10 +319,16 @@ export class QueryLog {
     ): QueryLogSample => ({ name: `stairgate_${name}`, help, kind, labels, value });
     return [
       sample('counter', 'events_read_total', 'Events taken from the workers', read),
-      ...this.#dropped.map((value, worker) =>
-        sample('counter', 'events_dropped_total', 'Events for which a ring had no room', value, {
-          worker: String(worker),
-        }),
+      ...this.#options.rings().map((ring, worker) =>
+        sample(
+          'counter',
+          'events_dropped_total',
+          'Events for which a ring had no room',
+          droppedEvents(ring),
+          {
+            worker: String(worker),
+          },
+        ),
       ),
       sample('counter', 'events_unknown_total', 'Events of profiles that are gone', unknown),
       sample('counter', 'query_log_rows_written_total', 'Rows written to the query log', written),
@@ -367,7 +369,6 @@ export class QueryLog {
 
   /** Reads the rings in turn until they are empty or the round has had its share. */
   async #takeEvents(): Promise<void> {
-    this.#countDropped();
     let taken = 0;
     let isMore = true;
     while (isMore && taken < EVENTS_A_ROUND) {
@@ -507,16 +508,6 @@ export class QueryLog {
         await this.#file.use(emptyWal);
       }
       return;
-    }
-  }
-
-  /** A ring is new after a restart of its worker; the number of its seat goes on. */
-  #countDropped(): void {
-    for (const [seat, ring] of this.#options.rings().entries()) {
-      const dropped = droppedEvents(ring);
-      const known = this.#droppedOf.get(ring.buffer) ?? 0;
-      this.#dropped[seat] = (this.#dropped[seat] ?? 0) + ((dropped - known) >>> 0);
-      this.#droppedOf.set(ring.buffer, dropped);
     }
   }
 
