@@ -370,7 +370,8 @@ export class Store {
     return this.#write(context, async (tx) => {
       const before = await findOpenRequest(tx, id);
       const moment = this.#moment(context);
-      const revision = this.#revision + 1;
+      // A refusal changes nothing that decides.
+      const revision = this.#revision + (answer === 'deny' ? 0 : 1);
       if (answer === 'always') {
         const prepared = await this.#readDocument(await documentOfApproval(tx, before));
         const options = { isDryRun: false, isPruning: false };
