@@ -5,13 +5,24 @@ import { join } from 'node:path';
 import type { StairgateServer } from './servers.ts';
 import { sourceAddress } from './sources.ts';
 
-/** Subscribers with an address each, those that `many-sources` sends from; in force when it returns. */
-export async function putSubscribers(server: StairgateServer, count: number): Promise<void> {
+/** One in so many households has a schedule. */
+const SCHEDULED = 5;
+
+/**
+ * Subscribers with an address each, those that `many-sources` sends from; in force when it returns.
+ * @param households how many of them have a name of their own to deny
+ */
+export async function putSubscribers(
+  server: StairgateServer,
+  count: number,
+  households = 0,
+): Promise<void> {
   if (count === 0) return;
   const subscribers = Array.from({ length: count }, (_, index) => ({
     id: `home-${index}`,
     plan: 'bench',
     addresses: [`${sourceAddress(index)}/32`],
+    ...(index < households && settingsOf(index)),
   }));
   const token = readFileSync(join(server.dataDir, 'admin.token'), 'utf8').trim();
   const response = await fetch(`http://${server.admin}/api/v1/apply?wait=true`, {
@@ -20,6 +31,17 @@ export async function putSubscribers(server: StairgateServer, count: number): Pr
     body: JSON.stringify({ document: { subscribers } }),
   });
   if (!response.ok) throw new Error(`apply: ${response.status} ${await response.text()}`);
+}
+
+function settingsOf(index: number): object {
+  const deny = [`own-${index}.example`];
+  if (index % SCHEDULED !== 0) return { deny };
+  return { deny, schedules: [{ target: 'category:adult', from: bedtimeOf(index), to: '07:00' }] };
+}
+
+/** Households do not go to bed all at once. */
+function bedtimeOf(index: number): string {
+  return `${20 + (Math.floor(index / SCHEDULED) % 4)}:${index % 2 === 0 ? '00' : '30'}`;
 }
 
 /** How long the newest list took to compile, by the server's own clock. */

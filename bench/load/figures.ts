@@ -17,6 +17,7 @@ import { ECHO } from './yardsticks.ts';
 const ECHO_RATIO_MAX = 1.4;
 const BEST_PEER_RATIO_MAX = 0.75;
 const GROWTH_RATIO_MAX = 1.15;
+const HOUSEHOLDS_RATIO_MAX = 1.05;
 const OCTETS_A_NAME_MAX = 12;
 const OCTETS_AN_ADDRESS_MAX = 32;
 const MEBIBYTES_MAX = 250;
@@ -87,6 +88,7 @@ function growthFigures({ growth }: Results): Figure[] {
     growth.find((curve) => curve.of === of)?.points ?? [];
   const names = pointsOf('names');
   const subscribers = pointsOf('subscribers');
+  const [few, households] = pointsOf('households');
   const million = pointAt(names, MILLION);
   const first = subscribers[0];
   const many = pointAt(subscribers, MILLION);
@@ -105,6 +107,12 @@ function growthFigures({ growth }: Results): Figure[] {
       'CPU a query with 1,000,000 subscribers by that with 1',
       growthRatio(many, first),
       GROWTH_RATIO_MAX,
+      2,
+    ),
+    atMost(
+      'CPU a query with 100,000 households of their own by that with 1, 1,000,000 subscribers',
+      growthRatio(households, few),
+      HOUSEHOLDS_RATIO_MAX,
       2,
     ),
     atMost(

@@ -22,6 +22,8 @@ const SPREADING_SOURCES = 1000;
 export interface GrowthPlan {
   readonly nameCounts: readonly number[];
   readonly subscriberCounts: readonly number[];
+  /** Of the most subscribers, how many have policies of their own. */
+  readonly householdCounts: readonly number[];
   readonly workerCounts: readonly number[];
   /** Of the list, where something else grows. */
   readonly names: number;
@@ -34,6 +36,7 @@ interface Step {
   readonly size: number;
   readonly names: number;
   readonly subscribers: number;
+  readonly households: number;
   readonly sources: number;
   readonly options: StairgateOptions;
 }
@@ -51,8 +54,9 @@ export async function measureGrowth(
   upstreamPort: number,
   plan: GrowthPlan,
 ): Promise<GrowthCurve[]> {
-  const { names, nameCounts, subscriberCounts, workerCounts } = plan;
-  const base = { names, subscribers: 0, sources: 1, options: {} };
+  const { names, nameCounts, subscriberCounts, householdCounts, workerCounts } = plan;
+  const base = { names, subscribers: 0, households: 0, sources: 1, options: {} };
+  const most = Math.max(...subscriberCounts);
   const steps: Record<GrowthCurve['of'], readonly Step[]> = {
     names: nameCounts.map((size) => ({ ...base, size, names: size })),
     subscribers: subscriberCounts.map((size) => ({
@@ -60,7 +64,14 @@ export async function measureGrowth(
       size,
       subscribers: size,
       // The same load at every size: who sends from no address of a subscriber is in the prefix of one.
-      sources: Math.max(...subscriberCounts),
+      sources: most,
+    })),
+    households: householdCounts.map((size) => ({
+      ...base,
+      size,
+      subscribers: most,
+      households: size,
+      sources: most,
     })),
     workers: workerCounts.map((size) => ({
       ...base,
@@ -70,7 +81,7 @@ export async function measureGrowth(
     })),
   };
   const curves: GrowthCurve[] = [];
-  for (const of of ['names', 'subscribers', 'workers'] as const) {
+  for (const of of ['names', 'subscribers', 'households', 'workers'] as const) {
     const own = join(folder, `growth-${of}`);
     mkdirSync(own);
     curves.push(await measureCurve(of, steps[of], own, upstreamPort, plan));
@@ -116,7 +127,7 @@ async function startStep(step: Step, folder: string, upstreamPort: number): Prom
   let compiledMs = Number.NaN;
   const prepare = async (server: StairgateServer): Promise<void> => {
     compiledMs = compileMs(server);
-    await putSubscribers(server, step.subscribers);
+    await putSubscribers(server, step.subscribers, step.households);
   };
   const server = await restartStairgate(own, workload, upstreamPort, step.options, prepare);
   const queriesPath = workload.queryPaths.mixed;

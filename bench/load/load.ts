@@ -30,6 +30,7 @@ const ALLOCATION_BENCH = 'dist-bench/bench/resolver/resolve-query.bench.js';
 const GROWTH_NAMES = 100_000;
 const NAME_COUNTS = [10_000, 100_000, 1_000_000, 5_000_000];
 const SUBSCRIBER_COUNTS = [1, 10_000, 100_000, 1_000_000];
+const HOUSEHOLD_COUNTS = [1, 100_000];
 
 const PARTS = ['comparison', 'growth', 'allocation'] as const;
 
@@ -101,11 +102,18 @@ async function measureComparison(folder: string, upstreamPort: number): Promise<
 async function measureCurves(folder: string, upstreamPort: number): Promise<GrowthCurve[]> {
   if (!parts.includes('growth') || !isCompilerFound) return [];
   const sizes = isSmoke
-    ? { names: 2000, nameCounts: [], subscriberCounts: [1000], workerCounts: [] }
+    ? {
+        names: 2000,
+        nameCounts: [],
+        subscriberCounts: [1000],
+        householdCounts: [100],
+        workerCounts: [],
+      }
     : {
         names: GROWTH_NAMES,
         nameCounts: NAME_COUNTS,
         subscriberCounts: SUBSCRIBER_COUNTS,
+        householdCounts: HOUSEHOLD_COUNTS,
         workerCounts: cpus().map((_core, index) => index + 1),
       };
   return measureGrowth(folder, upstreamPort, { ...sizes, rounds, seconds });

@@ -34,7 +34,9 @@ below its peak: then nearly every query wakes the process up, which costs more t
 had to wait counts from the time it was due. Memory after all runs. The start is from exec to the first
 right answer for a blocked name: from the text of the list, but for ours, which starts from its image on the disk.`,
   growth: `Mix \`mixed\`, ten thousand names asked at every size. Subscribers have one address each, and the load
-comes from as many addresses as the most of them at every size, so that the kernel has the same to do. Workers share the cores with the load, so their queries a second mean nothing here.
+comes from as many addresses as the most of them at every size, so that the kernel has the same to do. Of a million
+subscribers the households have a name of their own each, one in five of them a schedule. Workers share the cores with the load,
+so their queries a second mean nothing here.
 \`compile\` is the time to read, parse and compile the list, on the core that also serves.`,
   disturbance: `From \`npm run bench:load -- disturbance\`: the load comes from the address of every subscriber, in
 an open loop, and does not stop for the change.`,

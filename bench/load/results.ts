@@ -52,7 +52,8 @@ export interface Comparison {
 
 /** What our server costs as one thing grows. */
 export interface GrowthCurve {
-  readonly of: 'names' | 'subscribers' | 'workers';
+  /** `households`: of a million subscribers, those with names of their own, one in five with a schedule. */
+  readonly of: 'names' | 'subscribers' | 'households' | 'workers';
   readonly points: readonly GrowthPoint[];
   readonly missing: readonly Missing[];
 }
