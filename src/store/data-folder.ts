@@ -7,6 +7,7 @@
  *       lock.db            held for as long as a process works on the folder
  *       admin.token        the token of the first start
  *       answer-link.key    signs the links that answer requests
+ *       query-log.sqlite   what queries left behind (`query-log/log-file`)
  *
  * The lock is an exclusive SQLite transaction on a database of its own: the kernel lets go of it
  * when the process ends in whatever way, so a stale lock cannot exist.
