@@ -3,20 +3,19 @@
 import type { ContentInspector } from '../store/list-report.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import { inThreadInspector } from './inspect-content.ts';
-import { readPolicyData } from './read-policy-data.ts';
+import { readEngineIds } from './read-policy-data.ts';
 import { readSeedDocument } from './seed-document.ts';
 
 /**
  * @param inspector looks at new lists; left out: this thread does
- * @throws AppError as `Store.open` and `readPolicyData`, and `SEEDS_MISSING` at a first start
+ * @throws AppError as `Store.open`, and `SEEDS_MISSING` at a first start
  */
 export async function openStore(
   dataDir: string,
   options: StoreOptions = {},
   inspector: ContentInspector = inThreadInspector,
 ): Promise<Store> {
-  const engines = readPolicyData().safeSearch.engines.map(({ id }) => id);
-  const store = await Store.open(dataDir, inspector, { engines, ...options });
+  const store = await Store.open(dataDir, inspector, { engines: readEngineIds, ...options });
   try {
     await store.seed(() => readSeedDocument(store.contents));
     return store;

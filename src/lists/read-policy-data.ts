@@ -215,6 +215,14 @@ export function readSafeSearchTargets(folder: string = PACKAGED_FOLDER): SafeSea
   ];
 }
 
+/**
+ * The engines that documents may name. Of the one file as well: it is read by a write that names one.
+ * @throws AppError `SEEDS_MISSING`, `SEEDS_INVALID`
+ */
+export function readEngineIds(folder: string = PACKAGED_FOLDER): string[] {
+  return readSafeSearch(join(folder, SAFE_SEARCH_FILE)).engines.map(({ id }) => id);
+}
+
 function listServiceFiles(folder: string): string[] {
   const path = join(folder, SERVICES_FOLDER);
   try {

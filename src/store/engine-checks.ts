@@ -13,18 +13,20 @@ interface Level {
   readonly schedules?: readonly ScheduleRecord[];
 }
 
-/** @param engines their ids */
+/** @param engines reads their ids, where a document names any */
 export async function checkEngines(
   document: ReadDocument,
-  engines: readonly string[],
+  engines: () => readonly string[],
   faults: string[],
 ): Promise<void> {
-  for (const { record, path } of document.plans ?? []) checkLevel(record, path, engines, faults);
+  let ids: readonly string[] | null = null;
+  const once = (): readonly string[] => (ids ??= engines());
+  for (const { record, path } of document.plans ?? []) checkLevel(record, path, once, faults);
   for (const [index, { record, path }] of (document.subscribers ?? []).entries()) {
     if (isTurn(index)) await breathe();
-    checkLevel(record, path, engines, faults);
+    checkLevel(record, path, once, faults);
     for (const [place, profile] of (record.profiles ?? []).entries()) {
-      checkLevel(profile, `${path}.profiles[${place}]`, engines, faults);
+      checkLevel(profile, `${path}.profiles[${place}]`, once, faults);
     }
   }
 }
@@ -32,7 +34,7 @@ export async function checkEngines(
 function checkLevel(
   level: Level,
   path: string,
-  engines: readonly string[],
+  engines: () => readonly string[],
   faults: string[],
 ): void {
   checkNames(level.safeSearch, `${path}.safeSearch`, engines, faults);
@@ -44,13 +46,15 @@ function checkLevel(
 function checkNames(
   record: SafeSearchRecord | undefined,
   path: string,
-  engines: readonly string[],
+  engines: () => readonly string[],
   faults: string[],
 ): void {
-  for (const engine of Object.keys(record?.engines ?? {})) {
-    if (engines.includes(engine)) continue;
+  const named = Object.keys(record?.engines ?? {});
+  if (named.length === 0) return;
+  const valid = engines();
+  for (const engine of named.filter((id) => !valid.includes(id))) {
     faults.push(
-      `${path}.engines: there is no engine ${quote(engine)} that can be made safe; valid: ${engines.join(', ')}`,
+      `${path}.engines: there is no engine ${quote(engine)} that can be made safe; valid: ${valid.join(', ')}`,
     );
   }
 }

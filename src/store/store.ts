@@ -126,8 +126,8 @@ export interface StoreOptions {
   readonly adminTokenFile?: string;
   /** No API will be served: tokens are left to the next start of the server. */
   readonly isOffline?: boolean;
-  /** Ids of the engines of safe search that there are; left out: documents may name any. */
-  readonly engines?: readonly string[];
+  /** Reads the ids of the engines of safe search that there are; left out: documents may name any. */
+  readonly engines?: () => readonly string[];
 }
 
 export interface WriteContext {
@@ -188,7 +188,7 @@ export class Store {
   readonly #lock: FolderLock;
   readonly #inspector: ContentInspector;
   readonly #clock: Clock;
-  readonly #engines: readonly string[] | null;
+  readonly #engines: (() => readonly string[]) | null;
   #revision = 0;
   #tokens: readonly HashedToken[] = [];
   #lastWrite: Promise<unknown> = Promise.resolve();

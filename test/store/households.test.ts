@@ -271,7 +271,7 @@ describe('what cannot be', () => {
   });
 
   test('an engine of safe search that is not known is named with those that are', async () => {
-    const options = { engines: ['google', 'bing'] };
+    const options = { engines: () => ['google', 'bing'] };
     const store = await Store.open(aDataFolder(), inThreadInspector, options);
     onTestFinished(() => store.close());
     await store.applyDocument(theGround(), ACTOR);

@@ -9,7 +9,7 @@ import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import { createApi } from '../../api/api.ts';
+import type { createApi } from '../../api/api.ts';
 import { Compiler } from '../../compiler/compiler.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/config.ts';
@@ -90,6 +90,8 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     });
     await supervisor.start();
     undo.unshift(() => supervisor.stop());
+    // Loaded while queries are answered already.
+    const { createApi } = await import('../../api/api.ts');
     const api = await createApi(supervisor, {
       version: VERSION,
       allowedHosts: config.admin.hosts,
