@@ -1,35 +1,35 @@
 /**
  * Compiling policies for a million profiles: first three plans with a hundred names each, then a hundred
- * thousand households with names of their own and twenty thousand with schedules of their own.
+ * thousand households with names of their own and twenty thousand with schedules of their own, then a
+ * hundred profiles with as many schedules as can be.
  * Milliseconds of CPU, octets of the image, and how many records it has.
  */
 
-import { writeName } from '../../src/dns/name.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
-import { openPolicyImage, RECORD_WORDS } from '../../src/policy/image.ts';
-import type {
-  OwnSettings,
-  PolicyInput,
-  PolicyPlan,
-  Schedule,
-  Settings,
-} from '../../src/policy/policy-input.ts';
-import { NO_SAFE_SEARCH } from '../../src/policy/policy-input.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
+import { RECORD_WORDS } from '../../src/policy/image.ts';
+import type { OwnSettings, PolicyInput, Schedule } from '../../src/policy/policy-input.ts';
+import { aPlan, settings, wire } from '../../test/policy/policy-input.ts';
 import { median, print } from '../measure.ts';
 
 const SEED = [1, 2] as const;
 const PROFILES = 1_000_000;
 const WITH_NAMES = 100_000;
 const WITH_SCHEDULES = 20_000;
+const HOSTILE = 100;
 const RUNS = 3;
 /** Monday 2026-01-12, 12:00 in Minsk. */
 const AT = Date.UTC(2026, 0, 12, 9) / 1000;
 
-const plans = ['kids', 'teens', 'open'].map((id, index) => aPlan(id, [index + 1]));
+const allow = Array.from({ length: 100 }, (_, index) => wire(`plan-${index}.example.net`));
+const plans = ['kids', 'teens', 'open'].map((id, index) =>
+  aPlan({ id, block: [index + 1], allow }),
+);
 const planOf = Uint32Array.from({ length: PROFILES }, (_, profile) => profile % plans.length);
 
 compileAll('a million profiles on three plans', new Map());
 compileAll('100,000 with names, 20,000 with schedules', ownSettings());
+compileAll('a hundred profiles with a hundred schedules each', hostileSettings());
 
 function compileAll(title: string, ownOf: ReadonlyMap<number, OwnSettings>): void {
   const milliseconds: number[] = [];
@@ -60,7 +60,7 @@ function ownSettings(): Map<number, OwnSettings> {
   for (let index = 0; index < WITH_NAMES; index++) {
     const names = Array.from({ length: 5 }, (_, name) => wire(`n${name}.home-${index}.example`));
     const always = [wire('school.example')];
-    const subscriber = someSettings({ allow: names.slice(2), always, deny: names.slice(0, 2) });
+    const subscriber = settings({ allow: names.slice(2), always, deny: names.slice(0, 2) });
     ownOf.set(index, { subscriber, profile: null });
   }
   for (let index = 0; index < WITH_SCHEDULES; index++) {
@@ -70,10 +70,28 @@ function ownSettings(): Map<number, OwnSettings> {
       aSchedule({ kind: 'internet' }, 96, (20 + quarter / 8) * 60, 8 * 60),
       aSchedule({ kind: 'category', bit: 20 + (index % 7) }, 31, 8 * 60, 16 * 60),
     ];
-    const profile = someSettings({ schedules, block: [index % 11] });
+    const profile = settings({ schedules, block: [index % 11] });
     ownOf.set(WITH_NAMES + index, { subscriber: null, profile });
   }
   return ownOf;
+}
+
+/** As many schedules as there may be, each at a minute of its own. */
+function hostileSettings(): Map<number, OwnSettings> {
+  return new Map(
+    Array.from({ length: HOSTILE }, (_, profile) => {
+      const schedules = Array.from({ length: 100 }, (_, index) => {
+        const target = index % 2 === 0 ? ({ kind: 'internet' } as const) : aCategory(index % 80);
+        const begin = (index * 14 + profile) % 1440;
+        return aSchedule(target, 127, begin, ((begin + 6) % 1440) + 1);
+      });
+      return [profile, { subscriber: null, profile: settings({ schedules }) }];
+    }),
+  );
+}
+
+function aCategory(bit: number): Schedule['target'] {
+  return { kind: 'category', bit };
 }
 
 function aSchedule(
@@ -115,45 +133,4 @@ function anInput(ownOf: ReadonlyMap<number, OwnSettings>): PolicyInput {
     },
     helplines: [],
   };
-}
-
-function aPlan(id: string, block: readonly number[]): PolicyPlan {
-  return {
-    id,
-    block,
-    locked: [],
-    lockedOpen: [],
-    allow: Array.from({ length: 100 }, (_, index) => wire(`plan-${index}.example.net`)),
-    always: [],
-    deny: [],
-    blockingMode: 'nxdomain',
-    safeSearch: NO_SAFE_SEARCH,
-    schedules: [],
-    failMode: 'closed',
-    log: 'counts',
-    logMax: 'all',
-  };
-}
-
-function someSettings(overrides: Partial<Settings>): Settings {
-  return {
-    block: [],
-    open: [],
-    allow: [],
-    always: [],
-    deny: [],
-    isAllowListOnly: false,
-    safeSearch: NO_SAFE_SEARCH,
-    schedules: null,
-    pauses: [],
-    grants: [],
-    budgets: [],
-    log: null,
-    ...overrides,
-  };
-}
-
-function wire(text: string): Uint8Array {
-  const out = new Uint8Array(255);
-  return out.slice(0, writeName(text, out));
 }

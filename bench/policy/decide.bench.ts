@@ -4,18 +4,13 @@
  */
 
 import { createMask, setBit } from '../../src/blocklist/category.ts';
-import { writeName } from '../../src/dns/name.ts';
-import {
-  createSuffixHashes,
-  hashSuffixes,
-  type SuffixHashes,
-} from '../../src/dns/suffix-hashes.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
 import { createDecision, decide } from '../../src/policy/decide.ts';
-import { openPolicyImage, policyRecordOf, ttlLimitSeconds } from '../../src/policy/image.ts';
-import type { NameRules, PolicyPlan, Schedule, Settings } from '../../src/policy/policy-input.ts';
-import { NO_SAFE_SEARCH } from '../../src/policy/policy-input.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
+import { policyRecordOf, ttlLimitSeconds } from '../../src/policy/image.ts';
+import type { NameRules, Schedule } from '../../src/policy/policy-input.ts';
 import { SPECIAL_NONE } from '../../src/policy/special-names.ts';
+import { aPlan, hashesOf, settings, wire } from '../../test/policy/policy-input.ts';
 import { measureInPlace } from '../measure.ts';
 
 const SEED = [1, 2] as const;
@@ -31,24 +26,13 @@ const bedtime: Schedule = {
   fromMinute: 21 * 60,
   toMinute: 7 * 60,
 };
-const plain = someSettings(rules('home', 10));
-const child = someSettings({
+const plain = settings(rules('home', 10));
+const child = settings({
   ...rules('home', 10),
   schedules: [bedtime],
   safeSearch: { engines: 0xff, youtube: 2, isBlockingUnsafe: true },
 });
-const plan: Omit<PolicyPlan, keyof NameRules> = {
-  id: 'kids',
-  block: [ADULT, 7],
-  locked: [9],
-  lockedOpen: [],
-  blockingMode: 'nxdomain',
-  safeSearch: NO_SAFE_SEARCH,
-  schedules: [],
-  failMode: 'closed',
-  log: 'counts',
-  logMax: 'all',
-};
+const plan = aPlan({ block: [ADULT, 7], locked: [9] });
 const policies = openPolicyImage(
   compilePolicies(
     {
@@ -96,7 +80,7 @@ const adult = createMask();
 setBit(adult, ADULT);
 const decision = createDecision();
 const hashes = Array.from({ length: ASKED }, (_, index) =>
-  hashesOf(`www.name-${index}.example.org`),
+  hashesOf(`www.name-${index}.example.org`, SEED),
 );
 
 measureInPlace('a pass by row 12', ASKED, () => {
@@ -129,39 +113,10 @@ measureInPlace('the record and the TTL limit of a profile', ASKED, () => {
   if (nowSeconds > AT + 26 * HOUR) nowSeconds = AT;
 });
 
-function someSettings(overrides: Partial<Settings>): Settings {
-  return {
-    block: [],
-    open: [],
-    allow: [],
-    always: [],
-    deny: [],
-    isAllowListOnly: false,
-    safeSearch: NO_SAFE_SEARCH,
-    schedules: null,
-    pauses: [],
-    grants: [],
-    budgets: [],
-    log: null,
-    ...overrides,
-  };
-}
-
 function rules(prefix: string, count: number): NameRules {
   return { allow: names(prefix, count), always: [], deny: [] };
 }
 
 function names(prefix: string, count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, index) => wire(`${prefix}-${index}.example.net`));
-}
-
-function hashesOf(text: string): SuffixHashes {
-  const one = createSuffixHashes();
-  hashSuffixes(one, SEED, wire(text), 0);
-  return one;
-}
-
-function wire(text: string): Uint8Array {
-  const out = new Uint8Array(255);
-  return out.slice(0, writeName(text, out));
 }

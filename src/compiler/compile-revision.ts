@@ -13,7 +13,7 @@ import type { HashSeed } from '../lib/half-siphash.ts';
 import { seedIdOf } from '../lib/half-siphash.ts';
 import { createGate } from '../lists/gate.ts';
 import { compilePolicies } from '../policy/compile.ts';
-import { openPolicyImage } from '../policy/image.ts';
+import { openPolicyImage } from '../policy/check-image.ts';
 import type { CompileInput } from '../store/compile-input.ts';
 import { readAddressFingerprint } from './address-fingerprint.ts';
 import { currentBlocklistKey, writeImages } from './image-folder.ts';

@@ -26,7 +26,7 @@ import type { HashSeed } from '../lib/half-siphash.ts';
 import { seedIdOf } from '../lib/half-siphash.ts';
 import { contentIdOf } from '../lib/image.ts';
 import { openBlocklistImage } from '../blocklist/image.ts';
-import { openPolicyImage } from '../policy/image.ts';
+import { openPolicyImage } from '../policy/check-image.ts';
 import { writeFileDurably } from '../store/data-folder.ts';
 
 const FORMAT = 2;

@@ -32,6 +32,9 @@ export interface Messages {
   readonly pausedUntil: string;
   readonly paused: string;
   readonly timeUsedUp: string;
+  /** Instead of either, for what only the clock blocks: a used-up budget, a schedule. */
+  readonly usedUpForToday: string;
+  readonly blockedBySchedule: string;
   readonly notOnAllowList: string;
   readonly noSafeMode: string;
 }
@@ -52,6 +55,8 @@ export const MESSAGES: Readonly<Record<Language, Messages>> = {
     pausedUntil: 'Internet is paused until {time}',
     paused: 'Internet is paused',
     timeUsedUp: 'Internet time for today is used up',
+    usedUpForToday: 'Time for today is used up: {category}',
+    blockedBySchedule: 'Filtered at this time: {category}',
     notOnAllowList: 'Filtered: not on the list of allowed sites',
     noSafeMode: 'Filtered: this search engine has no safe mode',
   },
@@ -70,6 +75,8 @@ export const MESSAGES: Readonly<Record<Language, Messages>> = {
     pausedUntil: 'Интернет на паузе до {time}',
     paused: 'Интернет на паузе',
     timeUsedUp: 'Время в интернете на сегодня вышло',
+    usedUpForToday: 'Время на сегодня вышло: {category}',
+    blockedBySchedule: 'Фильтр по расписанию: {category}',
     notOnAllowList: 'Фильтр: нет в списке разрешённых',
     noSafeMode: 'У этого поиска нет безопасного режима',
   },
@@ -88,6 +95,8 @@ export const MESSAGES: Readonly<Record<Language, Messages>> = {
     pausedUntil: 'Інтэрнэт на паўзе да {time}',
     paused: 'Інтэрнэт на паўзе',
     timeUsedUp: 'Час у інтэрнэце на сёння скончыўся',
+    usedUpForToday: 'Час на сёння скончыўся: {category}',
+    blockedBySchedule: 'Фільтр паводле раскладу: {category}',
     notOnAllowList: 'Фільтр: няма ў спісе дазволеных',
     noSafeMode: 'У гэтага пошуку няма бяспечнага рэжыму',
   },
@@ -106,6 +115,8 @@ export const MESSAGES: Readonly<Record<Language, Messages>> = {
     pausedUntil: 'Internet wstrzymany do {time}',
     paused: 'Internet jest wstrzymany',
     timeUsedUp: 'Czas w internecie na dziś się skończył',
+    usedUpForToday: 'Czas na dziś się skończył: {category}',
+    blockedBySchedule: 'Filtr według harmonogramu: {category}',
     notOnAllowList: 'Filtr: spoza listy dozwolonych stron',
     noSafeMode: 'Ta wyszukiwarka nie ma bezpiecznego trybu',
   },
@@ -124,6 +135,8 @@ export const MESSAGES: Readonly<Record<Language, Messages>> = {
     pausedUntil: 'Das Internet pausiert bis {time}',
     paused: 'Das Internet pausiert',
     timeUsedUp: 'Die Internetzeit für heute ist aufgebraucht',
+    usedUpForToday: 'Zeit für heute aufgebraucht: {category}',
+    blockedBySchedule: 'Gefiltert nach Zeitplan: {category}',
     notOnAllowList: 'Gefiltert: nicht auf der Liste erlaubter Seiten',
     noSafeMode: 'Diese Suchmaschine hat keinen sicheren Modus',
   },

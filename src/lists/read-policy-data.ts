@@ -4,7 +4,7 @@
  *
  *     blocklists/services/GROUP.yaml     services, a file a group
  *     blocklists/safe-search.yaml        engines, YouTube, engines without a safe mode
- *     blocklists/helplines.yaml          in the order in which they are tried
+ *     blocklists/helplines.yaml          whom to call, by country and language
  *     blocklists/age-presets.yaml        what is blocked at which age, and why
  *
  * Reading is all or nothing: one fault, and the caller keeps what it has. What only an editor must
@@ -37,8 +37,16 @@ export interface PolicyData {
   /** By id: what people read. */
   readonly serviceGroups: ReadonlyMap<string, string>;
   readonly safeSearch: SafeSearchMap;
-  readonly helplines: readonly PolicyHelpline[];
+  readonly helplines: readonly Helpline[];
   readonly agePresets: ReadonlyMap<string, AgePreset>;
+}
+
+export interface Helpline extends PolicyHelpline {
+  readonly name: string;
+  /** Whose line it is. */
+  readonly url: string;
+  /** The day on which somebody read the number there; null where nobody has. */
+  readonly verifiedAt: string | null;
 }
 
 export interface SafeSearchTarget {
@@ -317,7 +325,7 @@ function address4Of(address: string): number | null {
   return words !== null && isIpv4Words(words) ? words[3] : null;
 }
 
-function readHelplines(path: string): PolicyHelpline[] {
+function readHelplines(path: string): Helpline[] {
   const { helplines } = readYamlFile(path, helplinesShape);
   const faults: string[] = [];
   for (const [index, helpline] of helplines.entries()) {
@@ -325,14 +333,18 @@ function readHelplines(path: string): PolicyHelpline[] {
     if (Buffer.byteLength(helpline.text) > HELPLINE_BYTES_MAX) {
       faults.push(`${at}.text: ${quote(helpline.text)} has over ${HELPLINE_BYTES_MAX} octets`);
     }
-    const isForAll = helpline.zones.length === 0 && helpline.languages.length === 0;
-    const isLast = index === helplines.length - 1;
-    if (isForAll !== isLast) {
-      faults.push(`${at}: the last entry, and no other, is without zones and languages`);
-    }
+  }
+  const forAll = helplines.filter(({ zones, languages }) => zones.length + languages.length === 0);
+  if (forAll.length !== 1) {
+    faults.push(
+      `helplines: ${forAll.length} entries are without zones and languages; valid: one, for everybody else`,
+    );
   }
   if (faults.length > 0) throw seedsInvalid(path, faults);
-  return helplines.map(({ zones, languages, text: phone }) => ({ zones, languages, text: phone }));
+  return helplines.map(({ verifiedAt: day = null, ...helpline }) => ({
+    ...helpline,
+    verifiedAt: day,
+  }));
 }
 
 function readAgePresets(

@@ -13,20 +13,13 @@
 import { assert } from '../lib/assert.ts';
 import { CHAIN_STATES_MAX, RECORD_NEXT_CHANGE, RECORD_NEXT_RECORD, TEXT_NONE } from './image.ts';
 import type { PolicyBasis } from './policy-basis.ts';
-import { compileBasis, recordWhile } from './policy-basis.ts';
+import { compileBasis, NO_TEXTS, recordWhile, timedCausesOf } from './policy-basis.ts';
 import type { OwnSettings, PolicyInput, Schedule, Settings } from './policy-input.ts';
 import { RecordTable } from './record-table.ts';
 import { RuleSets } from './rule-sets.ts';
 import { TextTable } from './texts.ts';
-import type { Span } from './timeline.ts';
-import {
-  changesAfter,
-  offCauseOf,
-  onAgainSecond,
-  runningAt,
-  spansOfSchedules,
-  spansOfSettings,
-} from './timeline.ts';
+import type { Moment, Span } from './timeline.ts';
+import { momentsOf, onAgainSecond, spansOfSchedules, spansOfSettings } from './timeline.ts';
 import type { Zone } from './time-zone.ts';
 import { openZone } from './time-zone.ts';
 
@@ -110,7 +103,7 @@ export class ChainCompiler {
     const foreseen = this.#foresee(basis, spans, isEndless, zone, language);
     const { openEndSecond } = foreseen;
     if (openEndSecond === null || plan.failMode === 'closed') return this.#write(foreseen, null);
-    return this.#write(foreseen, recordWhile(basis, [], TEXT_NONE, this.rules));
+    return this.#write(foreseen, recordWhile(basis, [], NO_TEXTS, this.rules));
   }
 
   #spansOf(
@@ -148,11 +141,11 @@ export class ChainCompiler {
     language: number,
   ): Foreseen {
     const { atSecond, horizonSecond } = this.#input;
-    const changes = changesAfter(spans, atSecond);
+    const moments = momentsOf(spans, atSecond);
     const states: State[] = [];
-    for (const fromSecond of [atSecond, ...changes]) {
+    for (const [index, { second: fromSecond }] of moments.entries()) {
       if (fromSecond >= horizonSecond) return { states, openEndSecond: horizonSecond };
-      const words = this.#wordsAt(basis, spans, fromSecond, zone, language);
+      const words = this.#wordsAt(basis, moments, index, zone, language);
       if (isSame(states.at(-1)?.words, words)) continue;
       if (states.length === CHAIN_STATES_MAX) return { states, openEndSecond: fromSecond };
       states.push({ fromSecond, words });
@@ -162,18 +155,20 @@ export class ChainCompiler {
 
   #wordsAt(
     basis: PolicyBasis,
-    spans: readonly Span[],
-    second: number,
+    moments: readonly Moment[],
+    index: number,
     zone: number,
     language: number,
   ): Uint32Array {
-    const running = runningAt(spans, second);
-    const cause = offCauseOf(running);
-    if (cause === null) return recordWhile(basis, running, TEXT_NONE, this.rules);
-    const untilSecond = onAgainSecond(spans, second);
+    const { running, offCause } = moments[index]!;
     const languageName = this.#input.profiles.languages[language]!;
-    const text = this.texts.offText(languageName, cause, untilSecond, this.#zones[zone]!);
-    return recordWhile(basis, running, text, this.rules);
+    const timed = this.texts.timedTexts(languageName, timedCausesOf(basis, running));
+    if (offCause === null) {
+      return recordWhile(basis, running, { off: TEXT_NONE, timed }, this.rules);
+    }
+    const untilSecond = onAgainSecond(moments, index);
+    const off = this.texts.offText(languageName, offCause, untilSecond, this.#zones[zone]!);
+    return recordWhile(basis, running, { off, timed }, this.rules);
   }
 
   #write({ states, openEndSecond }: Foreseen, afterOpenEnd: Uint32Array | null): number {

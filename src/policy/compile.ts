@@ -61,6 +61,7 @@ export function compilePolicies(input: PolicyInput, seed: HashSeed): SharedArray
   sections[layout.SECTION_SAFE_NAMES] = safeSearch.names;
   sections[layout.SECTION_TARGETS] = safeSearch.targets;
   sections[layout.SECTION_TARGET_NAMES] = safeSearch.targetNames;
+  sections[layout.SECTION_TIMED_TEXTS] = texts.timedTexts;
   sections[layout.SECTION_RULE_FILTER] = createNameFilter([rules]);
   return writeImage(sections, seed);
 }

@@ -45,6 +45,7 @@ import {
   RECORD_PROFILE_RULES,
   RECORD_SAFE_SEARCH,
   RECORD_SUBSCRIBER_RULES,
+  RECORD_TIMED_TEXTS,
   RECORD_VARIANT,
   RECORD_WORDS,
   SENTENCE_BYPASS,
@@ -83,7 +84,7 @@ export const VERDICT_LAW = 1;
 export const VERDICT_OPERATOR = 2;
 export const VERDICT_POLICY = 3;
 
-/** Whose names spoke in rows 6 and 8, or, in row 5, that a grant of names did. */
+/** Whose names spoke in rows 6 and 8, or, in row 5, that a grant did. */
 export const LEVEL_NONE = 0;
 export const LEVEL_PROFILE = 1;
 export const LEVEL_SUBSCRIBER = 2;
@@ -215,9 +216,9 @@ function decideByPolicy(
 
   // 5  Running grants. Before the internet goes off: an hour for homework may lie in the evening.
   const grantedBit = firstCategoryIn(policies, records, at + RECORD_GRANTED, mask);
-  if (grantedBit >= 0) return passByGrant(decision, planRule, grantedBit, LEVEL_NONE);
+  if (grantedBit >= 0) return passByGrant(decision, planRule, grantedBit);
   if (mayBeNamed && isGrantedName(policies, at, hashes)) {
-    return passByGrant(decision, planRule, -1, LEVEL_GRANT);
+    return passByGrant(decision, planRule, -1);
   }
 
   // 6  Allow rules marked "always": school and bank work at bedtime too.
@@ -344,15 +345,10 @@ function pass(decision: Decision, row: number, allowLevel: number): number {
   return DECIDE_PASS;
 }
 
-function passByGrant(
-  decision: Decision,
-  planRule: number,
-  category: number,
-  level: number,
-): number {
+function passByGrant(decision: Decision, planRule: number, category: number): number {
   pass(decision, 5, reachOf(planRule));
   decision.category = category;
-  decision.ruleLevel = level;
+  decision.ruleLevel = LEVEL_GRANT;
   return DECIDE_PASS;
 }
 
@@ -416,7 +412,7 @@ function blockByCategory(
   const bit =
     securityBit >= 0 ? securityBit : firstCategoryIn(policies, records, at + blockedBy, mask);
   const verdictClass = securityBit >= 0 ? VERDICT_OPERATOR : VERDICT_POLICY;
-  const text = textOfVariant(policies, at, bit);
+  const text = textOfCategory(policies, at, bit);
   fill(decision, DECIDE_BLOCK, row, verdictClass, policies.edeCodes[bit]!, text);
   decision.category = bit;
   decision.blockingMode = records[at + RECORD_BLOCKING_MODE]!;
@@ -473,6 +469,17 @@ function fill(
   decision.safeTarget = -1;
   decision.ruleLevel = LEVEL_NONE;
   decision.allowLevel = ALLOW_NOTHING;
+}
+
+/** What only the clock blocks has words of its own: a schedule, or that today's time is used up. */
+function textOfCategory(policies: PolicyImage, at: number, bit: number): number {
+  const { timedTexts, records } = policies;
+  const first = records[at + RECORD_TIMED_TEXTS]! + 1;
+  const end = first + timedTexts[first - 1]! * 2;
+  for (let pair = first; pair < end; pair += 2) {
+    if (timedTexts[pair] === bit) return timedTexts[pair + 1]!;
+  }
+  return textOfVariant(policies, at, bit);
 }
 
 /** @param word bit of a category, or one of `SENTENCE_…` */

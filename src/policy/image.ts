@@ -26,6 +26,8 @@
  *            10  names      wire octets of the targets
  *            11  filter     of the names in section 3 (see `rules`): most names that are asked are in
  *                           nobody's rules
+ *            12  timedTexts lists of texts for categories that the clock blocks: how many, then 2 words
+ *                           each: bit, text; the list at word 0 is empty
  *
  * One record stands for every profile with the same policy in force: a million subscribers on three
  * plans are three records. A policy that changes with the clock is a chain of records:
@@ -34,26 +36,16 @@
  *
  * so bedtime comes to the second, with nothing to be published at that moment, and images on the disk
  * are right after a restart. The next record stands before its predecessor in the section, and its own
- * change comes later, so that every chain ends. The reader trusts what `openPolicyImage` has checked.
+ * change comes later, so that every chain ends. The reader trusts what `check-image` has checked.
  */
 
 import type { Image } from '../lib/image.ts';
-import {
-  IMAGE_POLICY,
-  contentIdOf,
-  openImage,
-  sectionBytes,
-  sectionWords,
-  trustImage,
-} from '../lib/image.ts';
+import { IMAGE_POLICY, contentIdOf, sectionBytes, sectionWords, trustImage } from '../lib/image.ts';
 import { CATEGORY_COUNT_MAX, MASK_WORDS } from '../blocklist/category.ts';
-import { LABEL_BYTES_MAX, NAME_BYTES_MAX } from '../dns/name.ts';
-import { AppError } from '../lib/errors.ts';
-import { EXTRA_TEXT_BYTES_MAX } from '../lib/messages.ts';
 import type { NameFilter, NameTable } from './rules.ts';
-import { createNameFilter, findTableFault, RULE_DENY } from './rules.ts';
+import { createNameFilter } from './rules.ts';
 
-export const POLICY_IMAGE_VERSION = 3;
+export const POLICY_IMAGE_VERSION = 4;
 
 export const SECTION_GLOBALS = 0;
 export const SECTION_POLICY_OF = 1;
@@ -67,7 +59,8 @@ export const SECTION_SAFE_NAMES = 8;
 export const SECTION_TARGETS = 9;
 export const SECTION_TARGET_NAMES = 10;
 export const SECTION_RULE_FILTER = 11;
-export const SECTION_COUNT = 12;
+export const SECTION_TIMED_TEXTS = 12;
+export const SECTION_COUNT = 13;
 
 export const GLOBAL_PROFILES = 0;
 export const GLOBAL_RECORDS = 1;
@@ -108,7 +101,9 @@ export const RECORD_VARIANT = 10;
 export const RECORD_OFF_TEXT = 11;
 /** Index of the plan in the compiler's input, for `explain` and statistics. */
 export const RECORD_PLAN = 12;
-/* Words 13 to 15 are zero. */
+/** Where its list in `timedTexts` begins: what a schedule or a used-up budget blocks at this time. */
+export const RECORD_TIMED_TEXTS = 13;
+/* Words 14 and 15 are zero. */
 /** Masks of 8 words. */
 export const RECORD_LOCKED = 16;
 export const RECORD_BLOCKED = 24;
@@ -120,9 +115,13 @@ export const RECORD_ADDRESS6 = 49;
 /* Words 53 to 55 are zero. */
 export const RECORD_WORDS = 56;
 
-/** States of a profile that one image foresees, and one more for after them. */
-export const CHAIN_STATES_MAX = 12;
-const CHAIN_RECORDS_MAX = CHAIN_STATES_MAX + 1;
+/**
+ * States of a profile that one image foresees, and one more for after them. More than a household can
+ * set for a day and two hours: 100 schedules with four edges each, 100 grants and pauses, midnight. So
+ * nobody's calendar makes the image of all others end sooner.
+ */
+export const CHAIN_STATES_MAX = 1_000;
+export const CHAIN_RECORDS_MAX = CHAIN_STATES_MAX + 1;
 
 /** Bits of `RECORD_FLAGS`. */
 export const FLAG_BYPASS_CONTROL = 1;
@@ -154,7 +153,7 @@ export const BLOCKING_REFUSED = 4;
 export const SAFE_ENGINES_MAX = 16;
 export const SAFE_YOUTUBE_SHIFT = 16;
 export const SAFE_BLOCK_UNSAFE = 1 << 18;
-const SAFE_YOUTUBE_STRICT = 2;
+export const SAFE_YOUTUBE_STRICT = 2;
 
 /** Words of a target of safe search. */
 export const TARGET_KIND = 0;
@@ -169,7 +168,7 @@ export const TARGET_IS_NAME = 0;
 export const TARGET_IS_ADDRESS4 = 1;
 
 /** The greatest value in `safeNames`: each engine, YouTube, what has no safe mode (see `safe-search`). */
-const SAFE_VALUE_MAX = SAFE_ENGINES_MAX + 2;
+export const SAFE_VALUE_MAX = SAFE_ENGINES_MAX + 2;
 
 /** Sentences of a variant, after the texts of the categories. */
 export const SENTENCE_LAW = CATEGORY_COUNT_MAX;
@@ -184,11 +183,13 @@ export const VARIANT_WORDS = CATEGORY_COUNT_MAX + 8;
 
 /** The number of no text; its length is 0. */
 export const TEXT_NONE = 0;
+/** The empty list of `timedTexts`. */
+export const TIMED_TEXTS_NONE = 0;
 
 export const NOTHING = 0xffffffff;
 
 /** Of a word in `policyOf`: the number of the record. */
-const RECORD_NUMBER_BITS = 0x7fff_ffff;
+export const RECORD_NUMBER_BITS = 0x7fff_ffff;
 
 /** 16 random bits give less than one; a sixteenth of it is the most that is taken away. */
 const JITTER_DIVISOR = 16 * 0x1_0000;
@@ -220,23 +221,10 @@ export interface PolicyImage {
   readonly textOf: Uint32Array;
   readonly textPlaces: Uint32Array;
   readonly texts: Uint8Array;
+  readonly timedTexts: Uint32Array;
 }
 
-/**
- * Opens an image that was just compiled or comes from the disk, and checks all of it.
- * @throws AppError `IMAGE_DAMAGED`
- */
-export function openPolicyImage(buffer: SharedArrayBuffer): PolicyImage {
-  const image = openImage(buffer, IMAGE_POLICY, POLICY_IMAGE_VERSION);
-  const fault = findLengthFault(image);
-  if (fault !== null) throw damaged(fault);
-  const policies = viewPolicyImage(image);
-  const contentFault = findContentFault(policies);
-  if (contentFault !== null) throw damaged(contentFault);
-  return policies;
-}
-
-/** The same for an image that another thread of this process has opened. */
+/** An image that another thread of this process has opened (`check-image`) and so checked. */
 export function trustPolicyImage(buffer: SharedArrayBuffer): PolicyImage {
   return viewPolicyImage(trustImage(buffer, IMAGE_POLICY, POLICY_IMAGE_VERSION));
 }
@@ -346,7 +334,8 @@ export function textLength(policies: PolicyImage, text: number): number {
   return policies.textPlaces[text * 2 + 1]!;
 }
 
-function viewPolicyImage(image: Image): PolicyImage {
+/** The sections as they stand, unchecked. */
+export function viewPolicyImage(image: Image): PolicyImage {
   const globals = sectionWords(image, SECTION_GLOBALS);
   const bypassBit = globals[GLOBAL_BYPASS_BIT]!;
   const safeNames = sectionWords(image, SECTION_SAFE_NAMES);
@@ -371,6 +360,7 @@ function viewPolicyImage(image: Image): PolicyImage {
     textOf: sectionWords(image, SECTION_TEXT_OF),
     textPlaces: sectionWords(image, SECTION_PLACES),
     texts: sectionBytes(image, SECTION_TEXTS),
+    timedTexts: sectionWords(image, SECTION_TIMED_TEXTS),
   };
 }
 
@@ -386,147 +376,4 @@ export function maskWordsOf(globals: Uint32Array, records: Uint32Array): number 
     if (bits !== 0) return word + 1;
   }
   return 0;
-}
-
-function damaged(fault: string): AppError {
-  return new AppError('IMAGE_DAMAGED', `Opening a policy image: ${fault}`);
-}
-
-/** Whether the sections are there and as long as they say, so that the others can be looked at. */
-function findLengthFault(image: Image): string | null {
-  if (image.words[3] !== SECTION_COUNT) return `${image.words[3]!} sections`;
-  const globals = sectionWords(image, SECTION_GLOBALS);
-  if (globals.length !== GLOBAL_WORDS) return `${globals.length} words of globals`;
-  const length = (section: number): number => sectionWords(image, section).length;
-  if (length(SECTION_POLICY_OF) !== globals[GLOBAL_PROFILES]) return 'the profiles are cut';
-  if (length(SECTION_RECORDS) !== globals[GLOBAL_RECORDS]! * RECORD_WORDS) {
-    return 'the records are cut';
-  }
-  if (length(SECTION_TEXT_OF) % VARIANT_WORDS !== 0) return 'a variant of the texts is cut';
-  if (length(SECTION_PLACES) % 2 !== 0) return 'the places of the texts are cut';
-  if (length(SECTION_TARGETS) % TARGET_WORDS !== 0) return 'the targets are cut';
-  const safeFault = findTableFault(sectionWords(image, SECTION_SAFE_NAMES), SAFE_VALUE_MAX);
-  return safeFault === null ? null : `names of safe search: ${safeFault}`;
-}
-
-/** Whether each number points at something, and every chain goes forward in time. */
-function findContentFault(policies: PolicyImage): string | null {
-  const rulesFault = findTableFault(policies.rules, RULE_DENY);
-  if (rulesFault !== null) return `names: ${rulesFault}`;
-  const filter = createNameFilter([policies.rules]);
-  const isFilter = policies.ruleFilter.length === filter.length;
-  if (!isFilter || filter.some((word, at) => policies.ruleFilter[at] !== word)) {
-    return 'names: the filter is of others';
-  }
-  const devicesFault = findTableFault(policies.devices, policies.profileCount);
-  if (devicesFault !== null) return `devices: ${devicesFault}`;
-  return (
-    findGlobalsFault(policies) ??
-    findTextsFault(policies) ??
-    findTargetsFault(policies) ??
-    findRecordsFault(policies) ??
-    findProfilesFault(policies)
-  );
-}
-
-function findGlobalsFault({
-  globals,
-  records,
-  bypassBit,
-  lawBlockingMode,
-}: PolicyImage): string | null {
-  if (bypassBit >= CATEGORY_COUNT_MAX) return `bypass is category ${bypassBit}`;
-  if (lawBlockingMode > BLOCKING_REFUSED) return `blocking mode ${lawBlockingMode}`;
-  if (globals[GLOBAL_MASK_WORDS] !== maskWordsOf(globals, records)) return 'the width of the masks';
-  if (globals[GLOBAL_FROM_SECOND]! > globals[GLOBAL_UNTIL_SECOND]!)
-    return 'it ends before it begins';
-  return null;
-}
-
-function findTextsFault({ textOf, textPlaces, texts }: PolicyImage): string | null {
-  const count = textPlaces.length / 2;
-  if (count === 0 || textPlaces[1] !== 0) return 'text 0 is not the empty text';
-  for (let text = 0; text < count; text++) {
-    const length = textPlaces[text * 2 + 1]!;
-    const isInside = textPlaces[text * 2]! + length <= texts.length;
-    if (!isInside || length > EXTRA_TEXT_BYTES_MAX) return `text ${text} lies outside`;
-  }
-  return textOf.every((text) => text < count) ? null : 'a category has a text that does not exist';
-}
-
-function findTargetsFault({ targets, targetNames }: PolicyImage): string | null {
-  for (let at = 0; at < targets.length; at += TARGET_WORDS) {
-    if (targets[at + TARGET_KIND] === TARGET_IS_ADDRESS4) continue;
-    if (targets[at + TARGET_KIND] !== TARGET_IS_NAME) return `a target of kind ${targets[at]!}`;
-    const nameAt = targets[at + TARGET_AT]!;
-    const name = targetNames.subarray(nameAt, nameAt + targets[at + TARGET_LENGTH]!);
-    if (!isWireName(name)) return `the target at ${nameAt} is no name`;
-  }
-  return null;
-}
-
-/** One whole uncompressed name and nothing after it. */
-function isWireName(octets: Uint8Array): boolean {
-  let at = 0;
-  while (at < octets.length && octets[at] !== 0) {
-    if (octets[at]! > LABEL_BYTES_MAX) return false;
-    at += octets[at]! + 1;
-  }
-  return at === octets.length - 1 && octets.length <= NAME_BYTES_MAX;
-}
-
-function findRecordsFault(policies: PolicyImage): string | null {
-  const { records } = policies;
-  const lengthOf = new Uint8Array(records.length / RECORD_WORDS);
-  for (let record = 0; record < lengthOf.length; record++) {
-    const at = record * RECORD_WORDS;
-    const fault = findRecordFault(policies, at) ?? findLinkFault(records, record);
-    if (fault !== null) return `record ${record}: ${fault}`;
-    const next = records[at + RECORD_NEXT_RECORD]!;
-    const length = next === NOTHING ? 1 : lengthOf[next]! + 1;
-    if (length > CHAIN_RECORDS_MAX) return `record ${record} begins a chain of ${length} records`;
-    lengthOf[record] = length;
-  }
-  return null;
-}
-
-function findRecordFault(
-  { records, textOf, textPlaces, targets }: PolicyImage,
-  at: number,
-): string | null {
-  const mode = records[at + RECORD_BLOCKING_MODE]!;
-  if (mode > BLOCKING_REFUSED) return `blocking mode ${mode}`;
-  const variant = records[at + RECORD_VARIANT]!;
-  if ((variant + 1) * VARIANT_WORDS > textOf.length) return `variant ${variant} does not exist`;
-  const text = records[at + RECORD_OFF_TEXT]!;
-  if (text >= textPlaces.length / 2) return `text ${text} does not exist`;
-  return findSafeSearchFault(records[at + RECORD_SAFE_SEARCH]!, targets.length / TARGET_WORDS);
-}
-
-/** Targets: one of each engine, then YouTube's two (see `safe-search`). */
-function findSafeSearchFault(setting: number, targetCount: number): string | null {
-  const youtube = (setting >>> SAFE_YOUTUBE_SHIFT) & 3;
-  const engines = setting & ((1 << SAFE_ENGINES_MAX) - 1);
-  const isKnown = setting < SAFE_BLOCK_UNSAFE * 2 && youtube <= SAFE_YOUTUBE_STRICT;
-  const engineCount = Math.max(0, targetCount - 2);
-  const hasTargets = engines >>> engineCount === 0 && (youtube === 0 || targetCount >= 2);
-  return isKnown && hasTargets ? null : `safe search is ${setting}`;
-}
-
-function findLinkFault(records: Uint32Array, record: number): string | null {
-  const at = record * RECORD_WORDS;
-  const next = records[at + RECORD_NEXT_RECORD]!;
-  if (next === NOTHING) return null;
-  if (next >= record) return `the next record is ${next}`;
-  const change = records[at + RECORD_NEXT_CHANGE]!;
-  const nextChange = records[next * RECORD_WORDS + RECORD_NEXT_CHANGE]!;
-  if (change === 0) return 'it never leads to its next record';
-  return nextChange === 0 || nextChange > change ? null : 'the next record ends before it begins';
-}
-
-function findProfilesFault({ policyOf, records }: PolicyImage): string | null {
-  const count = records.length / RECORD_WORDS;
-  const isKnown = (word: number): boolean =>
-    word === NOTHING || (word & RECORD_NUMBER_BITS) < count;
-  return policyOf.every(isKnown) ? null : 'a profile has a record that does not exist';
 }

@@ -23,7 +23,7 @@ import type {
 import { NO_SAFE_SEARCH } from './policy-input.ts';
 import type { RuleSets } from './rule-sets.ts';
 import { mostSafe, safeSearchWord } from './safe-search.ts';
-import type { Span } from './timeline.ts';
+import type { Span, TimedCause } from './timeline.ts';
 
 /** While minutes are counted no answer outlives one, or the count would miss what a cache answers. */
 const BUDGET_TTL_SECONDS_MAX = 60;
@@ -91,21 +91,27 @@ export function compileBasis(
   };
 }
 
-/**
- * The record while these run, at an end that is open for ever.
- * @param offText number of the text that says why the internet is off; `TEXT_NONE` where it is on
- */
+/** What a record says of the clock: why the internet is off, and the list of `timedTexts`. */
+export interface RecordTexts {
+  /** `TEXT_NONE` where it is on. */
+  readonly off: number;
+  readonly timed: number;
+}
+
+export const NO_TEXTS: RecordTexts = { off: layout.TEXT_NONE, timed: layout.TIMED_TEXTS_NONE };
+
+/** The record while these run, at an end that is open for ever. */
 export function recordWhile(
   basis: PolicyBasis,
   running: readonly Span[],
-  offText: number,
+  texts: RecordTexts,
   rules: RuleSets,
 ): Uint32Array {
   const words = basis.words.slice();
   const denied: Uint8Array[] = [];
   const granted: Uint8Array[] = [];
   let safeSearch = basis.safeSearch;
-  let flags = offText === layout.TEXT_NONE ? 0 : layout.FLAG_INTERNET_OFF;
+  let flags = texts.off === layout.TEXT_NONE ? 0 : layout.FLAG_INTERNET_OFF;
   for (const { cause, target } of running) {
     if (cause === 'budget') flags |= layout.FLAG_HAS_BUDGET;
     switch (target.kind) {
@@ -135,7 +141,8 @@ export function recordWhile(
   }
   words[layout.RECORD_GRANT_RULES] = rules.add({ ...NO_NAMES, allow: distinct(granted) });
   words[layout.RECORD_SAFE_SEARCH] = safeSearchWord(safeSearch);
-  words[layout.RECORD_OFF_TEXT] = offText;
+  words[layout.RECORD_OFF_TEXT] = texts.off;
+  words[layout.RECORD_TIMED_TEXTS] = texts.timed;
   if (isBypassControlled(words, basis.bypassBit)) flags |= layout.FLAG_BYPASS_CONTROL;
   if ((flags & layout.FLAG_HAS_BUDGET) !== 0) {
     const limit = Math.min(words[layout.RECORD_MAX_TTL]!, BUDGET_TTL_SECONDS_MAX);
@@ -143,6 +150,24 @@ export function recordWhile(
   }
   words[layout.RECORD_FLAGS]! |= flags;
   return words;
+}
+
+/**
+ * Categories that the clock alone blocks, and by what: a used-up budget is told before a schedule. What
+ * the plan or the household blocks anyway is blocked by them.
+ */
+export function timedCausesOf(
+  basis: PolicyBasis,
+  running: readonly Span[],
+): ReadonlyMap<number, TimedCause> {
+  const causes = new Map<number, TimedCause>();
+  for (const { cause, target } of running) {
+    if (target.kind !== 'category' || (cause !== 'schedule' && cause !== 'usedUp')) continue;
+    const isBlocked = hasBit(basis.words, target.bit, layout.RECORD_BLOCKED);
+    if (isBlocked || hasBit(basis.locked, target.bit)) continue;
+    if (causes.get(target.bit) !== 'usedUp') causes.set(target.bit, cause);
+  }
+  return causes;
 }
 
 export function blockingModeOf(mode: BlockingModeName): number {

@@ -213,7 +213,10 @@ export interface PolicyCpeId {
   readonly subscriber: number;
 }
 
-/** The first whose zone or language fits is carried; the last entry fits everybody. */
+/**
+ * The one of the zone is carried, else the one of the language, else the one without either, which is for
+ * everybody; of equals the first.
+ */
 export interface PolicyHelpline {
   readonly zones: readonly string[];
   readonly languages: readonly Language[];

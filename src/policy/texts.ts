@@ -18,10 +18,11 @@ import {
   SENTENCE_NOT_ON_ALLOW_LIST,
   SENTENCE_NO_SAFE_MODE,
   TEXT_NONE,
+  TIMED_TEXTS_NONE,
   VARIANT_WORDS,
 } from './image.ts';
 import type { PolicyCategory, PolicyHelpline, PolicyInput } from './policy-input.ts';
-import type { OffCause } from './timeline.ts';
+import type { OffCause, TimedCause } from './timeline.ts';
 import type { Zone } from './time-zone.ts';
 import { localOf } from './time-zone.ts';
 
@@ -32,6 +33,7 @@ export interface TextSections {
   readonly textOf: Uint32Array;
   readonly places: Uint32Array;
   readonly bytes: Uint8Array;
+  readonly timedTexts: Uint32Array;
 }
 
 export class TextTable {
@@ -41,9 +43,14 @@ export class TextTable {
   /** Variants without a plan, which those with one begin as a copy of. */
   readonly #commonOf = new Map<string, Uint32Array>();
   readonly #numberOf = new Map<string, number>([['', TEXT_NONE]]);
+  readonly #categoryOf: ReadonlyMap<number, PolicyCategory>;
+  /** Lists of `timedTexts`, one after the other, and where each begins. */
+  readonly #timedWords: number[] = [0];
+  readonly #timedOf = new Map<string, number>();
 
   constructor(input: Pick<PolicyInput, 'categories' | 'plans' | 'helplines'>) {
     this.#input = input;
+    this.#categoryOf = new Map(input.categories.map((category) => [category.bit, category]));
   }
 
   /**
@@ -79,10 +86,34 @@ export class TextTable {
     return this.#add(fillMessage(isPause ? pausedUntil : offUntil, { time }));
   }
 
+  /**
+   * Where the list begins that says what the clock blocks now. Security keeps its warning, and a
+   * category with a helpline its number.
+   */
+  timedTexts(language: Language, causeOf: ReadonlyMap<number, TimedCause>): number {
+    if (causeOf.size === 0) return TIMED_TEXTS_NONE;
+    const { usedUpForToday, blockedBySchedule } = MESSAGES[language];
+    const pairs: number[] = [];
+    for (const bit of [...causeOf.keys()].sort((a, b) => a - b)) {
+      const category = this.#categoryOf.get(bit);
+      if (category?.class !== 'policy' || category.hasHelpline === true) continue;
+      const message = causeOf.get(bit) === 'usedUp' ? usedUpForToday : blockedBySchedule;
+      pairs.push(bit, this.#add(fillMessage(message, { category: category.title })));
+    }
+    const key = pairs.join();
+    const known = this.#timedOf.get(key);
+    if (known !== undefined) return known;
+    const at = this.#timedWords.push(pairs.length / 2) - 1;
+    this.#timedWords.push(...pairs);
+    this.#timedOf.set(key, at);
+    return at;
+  }
+
   sections(): TextSections {
     const textOf = new Uint32Array(this.#variants.length * VARIANT_WORDS);
     for (const [index, words] of this.#variants.entries()) textOf.set(words, index * VARIANT_WORDS);
-    return { textOf, ...packTexts([...this.#numberOf.keys()]) };
+    const timedTexts = Uint32Array.from(this.#timedWords);
+    return { textOf, ...packTexts([...this.#numberOf.keys()]), timedTexts };
   }
 
   #compileVariant(plan: number, language: Language, helpline: string | null): Uint32Array {
@@ -135,9 +166,13 @@ function helplineOf(
   language: Language,
 ): string | null {
   if (!categories.some(({ hasHelpline }) => hasHelpline)) return null;
-  const fits = ({ zones, languages }: PolicyHelpline): boolean =>
-    zones.includes(zone) || languages.includes(language);
-  return (helplines.find(fits) ?? helplines.at(-1))?.text ?? null;
+  const isForAll = ({ zones, languages }: PolicyHelpline): boolean =>
+    zones.length + languages.length === 0;
+  const helpline =
+    helplines.find(({ zones }) => zones.includes(zone)) ??
+    helplines.find(({ languages }) => languages.includes(language)) ??
+    helplines.find(isForAll);
+  return helpline?.text ?? null;
 }
 
 /** Mandatory lists have one sentence for all categories, and it names none. */

@@ -16,6 +16,8 @@ import { DAY_SECONDS } from './time-zone.ts';
 /** Why the internet may be off; where several hold, the first of these is told. */
 export const OFF_CAUSES = ['pause', 'schedule', 'usedUp'] as const;
 export type OffCause = (typeof OFF_CAUSES)[number];
+/** Why the clock may block a category. */
+export type TimedCause = Exclude<OffCause, 'pause'>;
 
 /** Something that holds in [from, until): what is closed, opened (`grant`), or counted (`budget`). */
 export interface Span {
@@ -55,38 +57,48 @@ export function spansOfSettings(settings: Settings, atSecond: number): Span[] {
   return spans.filter(({ untilSecond }) => untilSecond > atSecond);
 }
 
-/** The moments after `second` at which a span begins or ends, in order. */
-export function changesAfter(spans: readonly Span[], second: number): number[] {
-  const moments = new Set<number>();
+/** A second at which something begins or ends, and what runs from then on. */
+export interface Moment {
+  readonly second: number;
+  readonly running: readonly Span[];
+  /** Why the internet is off; null where it is on, or granted. */
+  readonly offCause: OffCause | null;
+}
+
+/** `atSecond` and the moments after it, in order; a household with many schedules has hundreds. */
+export function momentsOf(spans: readonly Span[], atSecond: number): Moment[] {
+  const seconds = new Set([atSecond]);
   for (const { fromSecond, untilSecond } of spans) {
-    if (fromSecond > second) moments.add(fromSecond);
-    if (untilSecond > second && untilSecond < Infinity) moments.add(untilSecond);
+    if (fromSecond > atSecond) seconds.add(fromSecond);
+    if (untilSecond > atSecond && untilSecond < Infinity) seconds.add(untilSecond);
   }
-  return [...moments].sort((a, b) => a - b);
+  return [...seconds]
+    .sort((a, b) => a - b)
+    .map((second) => {
+      const running = spans.filter(
+        ({ fromSecond, untilSecond }) => fromSecond <= second && second < untilSecond,
+      );
+      return { second, running, offCause: offCauseOf(running) };
+    });
 }
 
-export function runningAt(spans: readonly Span[], second: number): Span[] {
-  return spans.filter(
-    ({ fromSecond, untilSecond }) => fromSecond <= second && second < untilSecond,
-  );
+/** When the internet, off at a moment, is on again; null where that is unknown or a day away. */
+export function onAgainSecond(moments: readonly Moment[], index: number): number | null {
+  const offSecond = moments[index]?.second ?? 0;
+  for (let later = index + 1; later < moments.length; later++) {
+    const { second, offCause } = moments[later]!;
+    if (second - offSecond >= DAY_SECONDS) return null;
+    if (offCause === null) return second;
+  }
+  return null;
 }
 
-/** Why the internet is off while these run; null where it is on, or granted. */
-export function offCauseOf(running: readonly Span[]): OffCause | null {
+function offCauseOf(running: readonly Span[]): OffCause | null {
   const onInternet = running.filter(({ target }) => target.kind === 'internet');
   const isBecauseOf = (wanted: Span['cause']): boolean =>
     onInternet.some(({ cause }) => cause === wanted);
   if (isBecauseOf('grant')) return null;
   return OFF_CAUSES.find(isBecauseOf) ?? null;
-}
-
-/** When the internet, off at `second`, is on again; null where that is unknown or a day away. */
-export function onAgainSecond(spans: readonly Span[], second: number): number | null {
-  for (const change of changesAfter(spans, second)) {
-    if (change - second >= DAY_SECONDS) return null;
-    if (offCauseOf(runningAt(spans, change)) === null) return change;
-  }
-  return null;
 }
 
 function spanOfPause({ fromSecond, untilSecond }: Pause): Span {

@@ -8,6 +8,7 @@ import { formatDate, MINUTES_OF_DAY, parseDate, parseMinute } from '../lib/calen
 import {
   type LogLevelName,
   type SafeSearchDocument,
+  SCHEDULE_NAMES_MAX,
   type ScheduleDocument,
   WEEKDAYS,
   type YoutubeLevel,
@@ -101,6 +102,12 @@ export function schedulesOf(
   path: string,
   faults: string[],
 ): { schedules: readonly ScheduleRecord[] } {
+  const count = documents.reduce((sum, { names = [] }) => sum + names.length, 0);
+  if (count > SCHEDULE_NAMES_MAX) {
+    faults.push(
+      `${path}.schedules: they have ${count} names; valid: ${SCHEDULE_NAMES_MAX} at most in all, or a category with a list of them`,
+    );
+  }
   return {
     schedules: documents.map((document, index) =>
       canonicalSchedule(document, `${path}.schedules[${index}]`, faults),

@@ -17,7 +17,10 @@ const TTL_SECONDS_MAX = 86_400;
 /** Rules are for a household's own exceptions; longer lists belong into `lists`. */
 const RULES_MAX = 10_000;
 const ADDRESSES_MAX = 1_000;
+const SCHEDULES_MAX = 100;
 export const SCHEDULE_DATES_MAX = 400;
+/** Of one profile, plan or household in all: each state of the day holds those that are blocked in it. */
+export const SCHEDULE_NAMES_MAX = 1_000;
 
 export const ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 export const SUBSCRIBER_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}$';
@@ -125,7 +128,7 @@ export const BudgetSchema = Type.Object(
   { additionalProperties: false },
 );
 
-const schedules = Type.Array(ScheduleSchema, { maxItems: 100 });
+const schedules = Type.Array(ScheduleSchema, { maxItems: SCHEDULES_MAX });
 const budgets = Type.Array(BudgetSchema, { maxItems: 50 });
 
 /** What a household or one of its profiles may set. */

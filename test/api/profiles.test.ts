@@ -213,8 +213,16 @@ test('age presets say why, for the parent and for the child; helplines are there
       expect([why.length > 10, whyForChild.length > 10]).toEqual([true, true]);
     }
   }
-  const { items } = (await ask('GET', '/api/v1/helplines')).json<{ items: { text: string }[] }>();
+  const { items } = (await ask('GET', '/api/v1/helplines')).json<{ items: object[] }>();
   expect(items.length).toBeGreaterThan(3);
+  expect(items).toContainEqual({
+    name: 'Find A Helpline, helplines of every country',
+    text: 'findahelpline.com',
+    zones: [],
+    languages: [],
+    url: 'https://findahelpline.com/',
+    verifiedAt: null,
+  });
 });
 
 test('a reader reads what households have set and writes none of it', async () => {

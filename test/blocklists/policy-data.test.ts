@@ -234,10 +234,12 @@ describe('helplines', () => {
     }
   });
 
-  test('of countries come before those of languages, so that the zone decides', () => {
-    const firstOfLanguage = helplines.findIndex(({ languages }) => languages.length > 0);
-    const lastOfZone = helplines.findLastIndex(({ zones }) => zones.length > 0);
-    expect(firstOfLanguage).toBeGreaterThan(lastOfZone);
+  test('are of a country or of a language, each language once', () => {
+    expect(helplines.filter(({ zones, languages }) => zones.length * languages.length > 0)).toEqual(
+      [],
+    );
+    const languages = helplines.flatMap((helpline) => helpline.languages);
+    expect(languages).toEqual([...new Set(languages)]);
   });
 
   test.each([

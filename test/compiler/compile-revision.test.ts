@@ -15,7 +15,8 @@ import { NAME_BYTES_MAX, writeName } from '../../src/dns/name.ts';
 import { createSuffixHashes, hashSuffixes } from '../../src/dns/suffix-hashes.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import type { HashSeed } from '../../src/lib/half-siphash.ts';
-import { GLOBAL_FROM_SECOND, openPolicyImage, policyRecordOf } from '../../src/policy/image.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
+import { GLOBAL_FROM_SECOND, policyRecordOf } from '../../src/policy/image.ts';
 import { Store } from '../../src/store/store.ts';
 import { inThreadInspector } from '../../src/lists/inspect-content.ts';
 

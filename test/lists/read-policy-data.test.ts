@@ -169,12 +169,12 @@ describe('a fault in the policy data is told with the file, the place and what w
       'over 24 octets',
     ],
     [
-      'an entry for everybody in the middle',
+      'a second entry for everybody',
       'helplines.yaml',
       'Europe/Minsk',
       '',
       'SEEDS_INVALID',
-      'the last entry, and no other',
+      '2 entries are without zones and languages; valid: one',
     ],
     [
       'an unknown service in a preset',

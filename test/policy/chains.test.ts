@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { hasBit } from '../../src/blocklist/category.ts';
 import {
   CHAIN_STATES_MAX,
   FLAG_BYPASS_CONTROL,
@@ -6,7 +7,9 @@ import {
   GLOBAL_FROM_SECOND,
   GLOBAL_UNTIL_SECOND,
   NOTHING,
+  RECORD_BLOCKED,
   RECORD_FLAGS,
+  RECORD_GRANTED,
   RECORD_NEXT_CHANGE,
   RECORD_NEXT_RECORD,
   RECORD_OFF_TEXT,
@@ -16,6 +19,8 @@ import {
   type PolicyImage,
 } from '../../src/policy/image.ts';
 import type { Schedule, Settings } from '../../src/policy/policy-input.ts';
+import { isRunning } from '../../src/policy/schedule.ts';
+import { openZone } from '../../src/policy/time-zone.ts';
 import {
   ADULT,
   AT,
@@ -67,16 +72,42 @@ describe('a chain', () => {
     expect(wordOf(policies, AT + HOUR, RECORD_NEXT_CHANGE)).toBe(0);
   });
 
-  test('has at most twelve states; the image must be renewed when the first chain has no more', () => {
-    const schedules = Array.from({ length: 20 }, (_, hour) => window(hour * 60, hour * 60 + 30));
+  test('of a hundred schedules at minutes of their own is whole, and shortens nobody’s image', () => {
+    const schedules = Array.from({ length: 100 }, (_, index) => {
+      const begin = (index * 173) % 1440;
+      const target = { kind: 'category', bit: 66 + index } as const;
+      return { ...window(begin, ((begin + 301 + index) % 1440) + 1), target };
+    });
+    const grants = Array.from({ length: 50 }, (_, index) => ({
+      target: { kind: 'category', bit: 66 + index } as const,
+      untilSecond: AT + HOUR + index,
+    }));
     const profiles = someProfiles({
       planOf: [0, 0],
-      ownOf: new Map([[1, { subscriber: null, profile: settings({ schedules }) }]]),
+      ownOf: new Map([[0, { subscriber: null, profile: settings({ schedules, grants }) }]]),
     });
     const policies = compile(anInput(aPlan(), undefined, { profiles }));
-    expect(policies.records.length / RECORD_WORDS).toBe(1 + CHAIN_STATES_MAX);
-    // On from 12:30, off from 13:00 and so on: state 12 begins at 18:00 less half an hour.
-    expect(policies.globals[GLOBAL_UNTIL_SECOND]).toBe(AT + 6 * HOUR);
+    expect(policies.globals[GLOBAL_UNTIL_SECOND]).toBe(HORIZON);
+    const zone = openZone('Europe/Minsk');
+    for (let second = AT; second < HORIZON; second += 1) {
+      if (second % 60 !== 0 && second % 60 !== 59 && second > AT + HOUR + 60) continue;
+      const at = policyRecordOf(policies, 0, second) * RECORD_WORDS;
+      for (const [index, schedule] of schedules.entries()) {
+        const bit = 66 + index;
+        const isBlocked = hasBit(policies.records, bit, at + RECORD_BLOCKED);
+        const isGranted = hasBit(policies.records, bit, at + RECORD_GRANTED);
+        if (isBlocked !== isRunning(schedule, zone, second)) expect.fail(`${bit} at ${second}`);
+        if (isGranted !== (index < 50 && second < AT + HOUR + index)) expect.fail(`${bit} granted`);
+      }
+    }
+  });
+
+  test('that nobody could have set ends early, and the image must be renewed by then', () => {
+    const schedules = Array.from({ length: 510 }, (_, index) => window(index * 2, index * 2 + 1));
+    const policies = compile(anInput(aPlan(), own({ schedules })));
+    expect(policies.records.length / RECORD_WORDS).toBe(CHAIN_STATES_MAX);
+    // Off in every other minute, a state each; but from 17:00 to midnight.
+    expect(policies.globals[GLOBAL_UNTIL_SECOND]).toBe(AT + CHAIN_STATES_MAX * 60 + 7 * HOUR);
   });
 
   test('shares its end with every other that ends alike', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
 import type { Language } from '../../src/lib/messages.ts';
 import { PLANS_MAX, compilePolicies, emptyPolicies } from '../../src/policy/compile.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
 import {
   BLOCKING_ADDRESS,
   LOG_ALL,
@@ -21,7 +22,6 @@ import {
   hasDevices,
   isNeverReported,
   logLevelOf,
-  openPolicyImage,
   policyRecordOf,
   textLength,
   type PolicyImage,
@@ -180,27 +180,34 @@ describe('texts', () => {
     expect(sentenceOf(policies, 1, SENTENCE_LAW)).toBe('Заблакавана паводле закона');
   });
 
-  test('of self-harm carry the helpline of the place, else of the language, else the last', () => {
-    const helplines = [
-      { zones: ['Europe/Warsaw'], languages: [], text: '116 111' },
-      { zones: [], languages: ['be' as const], text: '8 801 100 16 11' },
-      { zones: [], languages: [], text: 'findahelpline.com' },
-    ];
-    const profiles = someProfiles({
-      planOf: [0, 0, 0],
-      zoneOf: [1, 0, 0],
-      languageOf: [1, 1, 0],
-      zones: ['Europe/Minsk', 'Europe/Warsaw'],
-      languages: ['en', 'be'],
-    });
-    const plan = aPlan({ block: [SELF_HARM] });
-    const policies = compile(anInput(plan, undefined, { helplines, profiles }));
-    expect([0, 1, 2].map((profile) => sentenceOf(policies, profile, SELF_HARM))).toEqual([
-      'Дапамога: 116 111. Фільтр: self-harm',
-      'Дапамога: 8 801 100 16 11. Фільтр: self-harm',
-      'Help: findahelpline.com. Filtered: self-harm',
-    ]);
-  });
+  test.each([
+    ['as they are written', (all: object[]) => all],
+    ['the other way round', (all: object[]) => all.toReversed()],
+  ])(
+    'of self-harm carry the helpline of the place, else of the language, else the one for all: %s',
+    (_order, inOrder) => {
+      const helplines = [
+        { zones: ['Europe/Warsaw'], languages: [], text: '116 111' },
+        { zones: [], languages: ['be' as const], text: '8 801 100 16 11' },
+        { zones: [], languages: [], text: 'findahelpline.com' },
+      ];
+      const ordered = inOrder(helplines) as typeof helplines;
+      const profiles = someProfiles({
+        planOf: [0, 0, 0],
+        zoneOf: [1, 0, 0],
+        languageOf: [1, 1, 0],
+        zones: ['Europe/Minsk', 'Europe/Warsaw'],
+        languages: ['en', 'be'],
+      });
+      const plan = aPlan({ block: [SELF_HARM] });
+      const policies = compile(anInput(plan, undefined, { helplines: ordered, profiles }));
+      expect([0, 1, 2].map((profile) => sentenceOf(policies, profile, SELF_HARM))).toEqual([
+        'Дапамога: 116 111. Фільтр: self-harm',
+        'Дапамога: 8 801 100 16 11. Фільтр: self-harm',
+        'Help: findahelpline.com. Filtered: self-harm',
+      ]);
+    },
+  );
 
   test('fit 80 octets, cut between characters', () => {
     const policies = compile(anInput(aPlan({ id: 'п'.repeat(100), block: [ADULT] })));

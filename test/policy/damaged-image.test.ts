@@ -9,12 +9,14 @@ import { sealImage } from '../../src/lib/image.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
 import { createDecision, decide, decideTarget } from '../../src/policy/decide.ts';
 import { DEVICE_MAC, lookUpCpeId, lookUpDevice } from '../../src/policy/devices.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
 import {
   POLICY_HAS_DEVICES,
   RECORD_NEXT_CHANGE,
   RECORD_NEXT_RECORD,
   RECORD_OFF_TEXT,
   RECORD_SAFE_SEARCH,
+  RECORD_TIMED_TEXTS,
   RECORD_VARIANT,
   RECORD_WORDS,
   SECTION_DEVICES,
@@ -27,10 +29,10 @@ import {
   SECTION_SAFE_NAMES,
   SECTION_TARGETS,
   SECTION_TEXT_OF,
+  SECTION_TIMED_TEXTS,
   hasDevices,
   isNeverReported,
   logLevelOf,
-  openPolicyImage,
   policyRecordOf,
   textAt,
   textLength,
@@ -46,6 +48,7 @@ import {
   HOUR,
   LAW,
   SEED,
+  TIKTOK,
   aPlan,
   anInput,
   hashesOf,
@@ -118,6 +121,10 @@ describe('an image that was made to harm is refused:', () => {
       /never leads/,
     ],
     ['a profile without record', wordOf(SECTION_POLICY_OF, 0), 99_999, /a profile has a record/],
+    ['timed texts outside', records(RECORD_TIMED_TEXTS), 99_999, /timed texts at 99999 lie/],
+    ['timed texts without end', wordOf(SECTION_TIMED_TEXTS, 1), 0xffffff, /timed texts at 1 lie/],
+    ['timed texts of no text', wordOf(SECTION_TIMED_TEXTS, 3), 99_999, /timed text at 2/],
+    ['timed texts where none are', wordOf(SECTION_TIMED_TEXTS, 0), 1, /timed texts 0 are not/],
     [
       'the same with devices',
       wordOf(SECTION_POLICY_OF, 0),
@@ -169,7 +176,7 @@ describe('an image that was made to harm is refused:', () => {
   });
 });
 
-/** Chains, devices, safe search, grants, names of every kind. */
+/** Chains, devices, safe search, grants, a used-up budget, names of every kind. */
 function anImageInput(): PolicyInput {
   const bedtime: Schedule = {
     target: { kind: 'internet' },
@@ -185,9 +192,11 @@ function anImageInput(): PolicyInput {
       untilSecond: AT + HOUR,
     },
   ];
+  const target = { kind: 'category', bit: TIKTOK } as const;
+  const budgets = [{ target, usedUpUntilSecond: AT + HOUR }];
   const rules = names({ allow: ['a.example'], always: ['b.example'], deny: ['x.a.example'] });
   const ownOf = new Map([
-    [1, { subscriber: settings(rules), profile: settings({ grants, block: [ADULT] }) }],
+    [1, { subscriber: settings(rules), profile: settings({ grants, budgets, block: [ADULT] }) }],
   ]);
   return anInput(
     aPlan({ schedules: [bedtime], safeSearch, failMode: 'open', block: [255] }),

@@ -9,7 +9,8 @@ import { writeName } from '../../src/dns/name.ts';
 import { createMask, setBit } from '../../src/blocklist/category.ts';
 import type { HashSeed } from '../../src/lib/half-siphash.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
-import { openPolicyImage, textAt, textLength, type PolicyImage } from '../../src/policy/image.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
+import { textAt, textLength, type PolicyImage } from '../../src/policy/image.ts';
 import {
   NO_SAFE_SEARCH,
   type NameRules,

@@ -62,7 +62,9 @@ const MEMORY_PROFILES: Readonly<Record<ProfileId, ProfileOptions>> = {
 };
 
 /** What a scenario changes of a profile while it plays. */
-export type Changes = Partial<Record<ProfileId, Pick<ProfileOptions, 'grants' | 'pauses'>>>;
+export type Changes = Partial<
+  Record<ProfileId, Pick<ProfileOptions, 'budgets' | 'grants' | 'pauses'>>
+>;
 
 export function memoryHousehold(changes: Changes): HarnessOptions {
   const profiles = Object.fromEntries(

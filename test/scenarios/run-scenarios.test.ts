@@ -40,7 +40,7 @@ const SCENARIOS = readdirSync(FOLDER)
   .map((file) => [file, parseScenario(readFileSync(join(FOLDER, file), 'utf8'))] as const);
 const LIVE_SCENARIOS = SCENARIOS.filter(([, { isForLiveServers }]) => isForLiveServers);
 
-type Change = Extract<Step, { kind: 'clock' | 'grant' | 'pause' }>;
+type Change = Extract<Step, { kind: 'clock' | 'grant' | 'pause' | 'used-up' }>;
 
 /** What a scenario runs on. */
 interface Stage {
@@ -131,7 +131,9 @@ function compare(response: DecodedPacket, query: Query, ttlSlack: number): void 
   );
   expect(got, where).toEqual(wanted);
   if (expected?.ede === undefined) return;
-  expect(edesOf(response)[0]?.code ?? null, `${where}: EDE`).toBe(expected.ede);
+  const [ede] = edesOf(response);
+  expect(ede?.code ?? null, `${where}: EDE`).toBe(expected.ede);
+  if (expected.text !== '') expect(ede?.text, where).toBe(expected.text);
 }
 
 /** The wanted text where only the TTL differs, by no more than real time may have taken. */
@@ -208,13 +210,16 @@ function ownedByQuestion(
   return record.owner === name ? { ...record, owner: [0xc0, 0x0c] } : record;
 }
 
-/** What a parent's step sets, from now on. */
+/** What a parent's step sets, or a budget's end, from now on. */
 function settingsOf(
   step: Exclude<Change, { kind: 'clock' }>,
   { nowSeconds }: ResolverHarness,
 ): NonNullable<Changes['anna']> {
   const { until } = step;
   if (step.kind === 'grant') return { grants: [{ target: step.target, untilSecond: until }] };
+  if (step.kind === 'used-up') {
+    return { budgets: [{ target: step.target, usedUpUntilSecond: until }] };
+  }
   return { pauses: [{ fromSecond: nowSeconds, untilSecond: until }] };
 }
 

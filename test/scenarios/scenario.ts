@@ -8,7 +8,7 @@
  *       answer NAME TTL TYPE DATA          also `authority` and `additional`
  *
  *     query WHO NAME TYPE [edns] [OPTION …]    WHO of `household.ts` sends it
- *     expect NOERROR [ede CODE | no ede]   the response, whole: these records and no others
+ *     expect NOERROR [ede CODE [TEXT …] | no ede]   the response, whole: these records and no others
  *       answer NAME TTL TYPE DATA
  *
  *     pass 3 seconds
@@ -17,6 +17,7 @@
  *     clock 2026-03-02T20:59:00+03:00      the wall clock; it only goes forward
  *     grant PROFILE TARGET until TIME      an opening by a parent
  *     pause PROFILE until TIME             internet off by a parent
+ *     used-up PROFILE TARGET until TIME    the minutes of a budget are used up
  *
  * DATA is an address or a name; `minimum 60` for SOA; `0 NAME` for HTTPS; the CPU for HINFO. OPTION is
  * `mac=…` (65001), `mac-text=…` (65073), `cpe=…` (65074) or `subnet=WHO/BITS` (8). A file with a clock
@@ -42,6 +43,8 @@ export interface Expectation {
   readonly rcode: string;
   /** The first EDE; null where there must be none; undefined where it is not looked at. */
   readonly ede: number | null | undefined;
+  /** Its EXTRA-TEXT; empty where it is not looked at. */
+  readonly text: string;
   /** `SECTION NAME TTL TYPE DATA` in order. */
   readonly records: string[];
 }
@@ -62,7 +65,7 @@ export type Step =
   | { readonly kind: 'asked'; readonly count: number; readonly line: number }
   | { readonly kind: 'clock'; readonly second: number }
   | {
-      readonly kind: 'grant';
+      readonly kind: 'grant' | 'used-up';
       readonly profile: ProfileId;
       readonly target: string;
       readonly until: number;
@@ -107,15 +110,17 @@ export function parseScenario(text: string): Scenario {
       answering = null;
       steps.push(parseQuery(words, line));
     } else if (verb === 'expect' && last?.kind === 'query') {
-      last.expected = { rcode: words[0]!, ede: parseEde(words.slice(1)), records: [] };
+      const [rcode = '', ...ede] = words;
+      last.expected = { rcode, ede: parseEde(ede), text: ede.slice(2).join(' '), records: [] };
     } else if (SECTIONS.includes(verb) && answering !== null) {
       answering.records.push({ section: verb as Section, record: parseRecord(words) });
     } else if (SECTIONS.includes(verb) && last?.kind === 'query' && last.expected !== null) {
       last.expected.records.push([verb, ...words].join(' '));
     } else if (verb === 'pass') steps.push({ kind: 'pass', seconds: Number(words[0]) });
     else if (verb === 'clock') steps.push({ kind: 'clock', second: secondOf(words[0], line) });
-    else if (verb === 'grant' || verb === 'pause') steps.push(parseChange(verb, words, line));
-    else if (verb === 'asked') steps.push({ kind: 'asked', count: Number(words[1]), line });
+    else if (verb === 'grant' || verb === 'pause' || verb === 'used-up') {
+      steps.push(parseChange(verb, words, line));
+    } else if (verb === 'asked') steps.push({ kind: 'asked', count: Number(words[1]), line });
     else throw new Error(`line ${line}: "${raw}" is not understood here`);
   }
   const silent = steps.find((step) => step.kind === 'query' && step.expected === null);
@@ -152,7 +157,11 @@ function parseQuery([text = '', name = '', type = '', ...rest]: string[], line: 
   return { kind: 'query', who, name, type, hasEdns, options, expected: null, line };
 }
 
-function parseChange(kind: 'grant' | 'pause', words: readonly string[], line: number): Step {
+function parseChange(
+  kind: 'grant' | 'pause' | 'used-up',
+  words: readonly string[],
+  line: number,
+): Step {
   const profile = PROFILES.find((one) => one === words[0]);
   if (profile === undefined) throw new Error(`line ${line}: no profile "${words[0] ?? ''}"`);
   const until = secondOf(words.at(-1), line);

@@ -246,6 +246,17 @@ describe('what cannot be', () => {
     expect(await store.exportDocument()).toEqual(before);
   });
 
+  test('schedules with more names than a state of the day should hold are one fault', async () => {
+    const store = await aStoreWithHome(await aStore());
+    const names = Array.from({ length: 501 }, (_, index) => `n${index}.example`);
+    const schedule = { target: 'names', names, from: '21:00', to: '22:00' };
+    const subscribers = [{ ...aHome(), schedules: [schedule, schedule] }];
+    const { faults } = await faultOf(store.applyDocument({ subscribers }, ACTOR));
+    expect(faults).toEqual([
+      'subscribers[0].schedules: they have 1002 names; valid: 1000 at most in all, or a category with a list of them',
+    ]);
+  });
+
   test('a value of the wrong shape names the field and the valid values', async () => {
     const store = await aHomeStore();
     const schedule = { target: 'internet', from: '9:00', to: '10:00', days: ['monday'] };

@@ -15,7 +15,7 @@ import { createPacketBatch, TCP_SLOT_BYTES, UDP_SLOT_BYTES } from '../../src/lib
 import { createEventRing, readEvents, type RingEvent } from '../../src/lib/event-ring.ts';
 import { createAccess, type AccessOptions } from '../../src/policy/access.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
-import { openPolicyImage } from '../../src/policy/image.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
 import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
 import { openSubscriberTable } from '../../src/policy/subscribers.ts';
 import { failForward, finishForward, serveStale } from '../../src/resolver/finish-forward.ts';

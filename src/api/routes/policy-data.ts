@@ -26,9 +26,14 @@ const PresetSchema = Type.Object({
 });
 
 const HelplineSchema = Type.Object({
+  name: Type.String(),
   text: Type.String({ description: 'as people dial it' }),
   zones: Type.Array(Type.String(), { description: 'IANA time zones of those whom it is for' }),
   languages: Type.Array(Type.String()),
+  url: Type.String({ description: 'whose line it is' }),
+  verifiedAt: Type.Union([Type.String(), Type.Null()], {
+    description: 'the day on which somebody read the number there; null: nobody has',
+  }),
 });
 
 const tags = ['policy data'];
@@ -48,7 +53,8 @@ export function addPolicyDataRoutes(app: ApiInstance): void {
     {
       schema: {
         tags,
-        description: 'In the order in which they are tried: the first that fits is shown.',
+        description:
+          'Shown is the one of the time zone, else the one of the language, else the one without either.',
         response: { 200: Type.Object({ items: Type.Array(HelplineSchema) }) },
       },
       config,

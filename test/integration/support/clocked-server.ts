@@ -16,7 +16,7 @@ import { nameToText } from '../../../src/dns/name.ts';
 import { createEventRing } from '../../../src/lib/event-ring.ts';
 import { readPolicyData } from '../../../src/lists/read-policy-data.ts';
 import { createAccess } from '../../../src/policy/access.ts';
-import { openPolicyImage } from '../../../src/policy/image.ts';
+import { openPolicyImage } from '../../../src/policy/check-image.ts';
 import { SubscriberWriter } from '../../../src/policy/subscriber-writer.ts';
 import { lookUpAddress, openSubscriberTable } from '../../../src/policy/subscribers.ts';
 import type { QueryLog } from '../../../src/query-log/query-log.ts';
