@@ -58,7 +58,7 @@ import {
   type Admission,
 } from '../policy/access.ts';
 import type { Decision } from '../policy/decide.ts';
-import { VERDICT_LAW, VERDICT_OPERATOR } from '../policy/decide.ts';
+import { LEVEL_GRANT, VERDICT_LAW, VERDICT_OPERATOR } from '../policy/decide.ts';
 import {
   blockAddress4,
   blockAddress6,
@@ -258,7 +258,8 @@ export function answerFrom(resolver: Resolver, answer: VerifiedAnswer, failureEd
 
 /** The end of every answer that a decision led to; what was cut short does not count, it is asked again. */
 export function finishDecided(resolver: Resolver, decision: Decision, end: number): number {
-  if (decision.row === 5) count(resolver.counters, COUNT_GRANTED);
+  // Not row 5: what a grant has opened may end in row 11.
+  if (decision.ruleLevel === LEVEL_GRANT) count(resolver.counters, COUNT_GRANTED);
   leaveEvents(resolver, decision);
   return finish(resolver, end);
 }

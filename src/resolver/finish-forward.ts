@@ -204,7 +204,7 @@ function answerWaiters(
     if (answer.isStale) count(resolver.counters, COUNT_CACHE_STALE);
     try {
       restore(resolver, question, waiter);
-      copyClient(resolver, waiter);
+      copyDevice(resolver, waiter);
       send(resolver, waiter, answerParked(resolver, question, answer, failureEde, nowSeconds));
     } finally {
       releaseWaiter(pending, waiter);
@@ -247,9 +247,9 @@ function restore(resolver: Resolver, question: number, waiter: number): void {
   resolver.limit = responseLimit(view, isStreamWaiter(pending, waiter), lateBytes.length);
 }
 
-/** Events tell clients apart. Not for `giveUpOldest`, while another client's query is in hand. */
-function copyClient({ pending, client }: Resolver, waiter: number): void {
-  for (let word = 0; word < 4; word++) client[word] = pending.waiterClients[waiter * 4 + word]!;
+/** Events tell devices apart. Not for `giveUpOldest`, while another client's query is in hand. */
+function copyDevice({ pending, device }: Resolver, waiter: number): void {
+  for (let word = 0; word < 4; word++) device[word] = pending.waiterDevices[waiter * 4 + word]!;
 }
 
 function send(resolver: Resolver, waiter: number, length: number): void {

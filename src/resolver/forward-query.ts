@@ -27,7 +27,7 @@ import type { Resolver } from './resolver.ts';
 
 /** Parks the client of the view and asks upstream. */
 export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: number): number {
-  const { pending, view, question, seed, group, client, profile } = resolver;
+  const { pending, view, question, seed, group, client, device, profile } = resolver;
   count(resolver.counters, COUNT_CACHE_MISSES);
   if (isClientAtLimit(pending, seed, client)) return answerOverLimit(resolver);
 
@@ -39,7 +39,7 @@ export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   }
   const isJoined = parked >= 0;
   if (!isJoined) parked = openPending(pending, question, group);
-  addWaiter(pending, parked, seed, view, batch, slot, client, profile);
+  addWaiter(pending, parked, seed, view, batch, slot, client, device, profile);
   count(resolver.counters, isJoined ? COUNT_JOINED : COUNT_FORWARDED);
   if (!isJoined) ask(resolver, parked);
   return ANSWERED_LATER;

@@ -43,17 +43,17 @@ export function identify(
   slot: number,
   admission: Admission,
 ): Admission {
-  const { client } = resolver;
+  const { client, device } = resolver;
   const isForwarder = admission === ADMIT_FORWARDER;
   copyAddress(batch.addresses, slot * ADDRESS_WORDS, client);
+  copyAddress(client, 0, device);
   if (isForwarder) {
     believeSubscriber(resolver, images);
     if (resolver.profile < 0) return ADMIT_STRANGER_REFUSE;
     if (!admitIdentified(resolver.access, client, 0)) return ADMIT_REFUSE;
   }
   if (hasDevices(images.policies, resolver.profile)) {
-    const device = isForwarder ? resolver.device : client;
-    resolver.profile = profileOfDevice(resolver, images, device, isForwarder);
+    resolver.profile = profileOfDevice(resolver, images, isForwarder);
   }
   return adoptPolicy(resolver, images, batch.nowSeconds) ? ADMIT_OK : ADMIT_STRANGER_REFUSE;
 }
@@ -65,7 +65,6 @@ export function identify(
 function believeSubscriber(resolver: Resolver, images: InstalledImages): void {
   const { view, client, device } = resolver;
   const { bytes } = view;
-  copyAddress(client, 0, device);
   const hasAddress = readWholeAddress(bytes, view.subnetAt, view.subnetLength, device);
   const owner =
     view.cpeIdLength === 0
@@ -87,10 +86,9 @@ function believeSubscriber(resolver: Resolver, images: InstalledImages): void {
 function profileOfDevice(
   resolver: Resolver,
   images: InstalledImages,
-  device: Uint32Array,
   isForwarder: boolean,
 ): number {
-  const { view, seed, deviceKey, profile } = resolver;
+  const { view, seed, device, deviceKey, profile } = resolver;
   const { policies } = images;
   let found = -1;
   // The client id of DoT and DoH will stand here, before all others.

@@ -89,7 +89,7 @@ function leaveOutcome(
   const outcome = kind | (row << 8) | (verdictClass << 16) | (Math.max(0, category) << 24);
   const marks = marksOf(resolver, policies, category);
   const question = view.qtype | (nameLength << 16) | (marks << 24);
-  const client = level === LOG_ALL ? hashOfClient(resolver) : 0;
+  const client = level === LOG_ALL ? hashOfDevice(resolver) : 0;
   writeEvent(events, nowSeconds, profile, outcome, question, client, view.name, nameLength);
 }
 
@@ -162,7 +162,7 @@ function countOfBits(word: number): number {
 }
 
 /** Tells the devices of a household apart without telling who they are. */
-function hashOfClient({ seed, client, clientHash }: Resolver): number {
-  hashWords(seed, client, 0, 4, clientHash);
+function hashOfDevice({ seed, device, clientHash }: Resolver): number {
+  hashWords(seed, device, 0, 4, clientHash);
   return clientHash[0]! | 0;
 }

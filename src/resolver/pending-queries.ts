@@ -71,8 +71,8 @@ export interface PendingQueries {
   readonly waiterRoutes: Uint32Array;
   readonly waiterAddresses: Uint32Array;
   readonly waiterPorts: Uint16Array;
-  /** Who waits, as `identify` has found: four words, and the bucket that they count in. */
-  readonly waiterClients: Uint32Array;
+  /** The device that waits, as `identify` has found: four words; and the bucket that its client counts in. */
+  readonly waiterDevices: Uint32Array;
   readonly waiterBuckets: Uint16Array;
   freeWaiter: number;
   /** Waiters for each bucket of client addresses; a shared bucket only makes the limit stricter. */
@@ -123,7 +123,7 @@ export function createPendingQueries(options: {
     waiterRoutes: new Uint32Array(waiterCapacity),
     waiterAddresses: new Uint32Array(waiterCapacity * 4),
     waiterPorts: new Uint16Array(waiterCapacity),
-    waiterClients: new Uint32Array(waiterCapacity * 4),
+    waiterDevices: new Uint32Array(waiterCapacity * 4),
     waiterBuckets: new Uint16Array(waiterCapacity),
     freeWaiter: 0,
     waitersOfClient: new Uint16Array(CLIENT_BUCKETS),
@@ -232,6 +232,7 @@ export function addWaiter(
   batch: PacketBatch,
   batchSlot: number,
   client: Uint32Array,
+  device: Uint32Array,
   profile: number,
 ): void {
   const waiter = pending.freeWaiter;
@@ -250,7 +251,7 @@ export function addWaiter(
   pending.waiterPorts[waiter] = batch.ports[batchSlot]!;
   for (let word = 0; word < 4; word++) {
     pending.waiterAddresses[waiter * 4 + word] = batch.addresses[batchSlot * 4 + word]!;
-    pending.waiterClients[waiter * 4 + word] = client[word]!;
+    pending.waiterDevices[waiter * 4 + word] = device[word]!;
   }
   const bucket = clientBucket(pending, seed, client);
   pending.waiterBuckets[waiter] = bucket;

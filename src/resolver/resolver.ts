@@ -93,7 +93,7 @@ export interface Resolver {
   view: QueryView;
   /** Its most octets of response. */
   limit: number;
-  /** Who its rate is counted for: the source, or what is believed; and behind a forwarder its device. */
+  /** Who its rate is counted for: the source, or what is believed; and the address of its device. */
   readonly client: Uint32Array;
   readonly device: Uint32Array;
   readonly deviceKey: Uint8Array;

@@ -307,6 +307,35 @@ describe('the ring', () => {
   });
 });
 
+it('behind a CPE id each device has a hash of its own, also where it waits', () => {
+  const forwarder = '203.0.113.53';
+  const harness = aHarness('all', {
+    cpeIds: ['cpe-1'],
+    access: { forwarders: [parseIpPrefix(`${forwarder}/32`)!], forwarderRatePerSecond: 1000 },
+  });
+  const queryOf = (last: number): Uint8Array =>
+    aQuery()
+      .name('www.example.org')
+      .edns({
+        options: [
+          { code: 65_074, data: Buffer.from('cpe-1') },
+          { code: 8, data: Uint8Array.from([0, 1, 32, 0, 10, 0, 0, last]) },
+        ],
+      })
+      .build();
+  const question = harness.park(queryOf(1), { client: forwarder });
+  harness.resolve(queryOf(2), { client: forwarder });
+  const asked = { name: question.text, type: 1 };
+  harness.upstreamAnswers(question, rawResponse({ question: asked, answer: [ADDRESS] }));
+  const late = harness.takeEvents().map(({ clientHash }) => clientHash);
+  const atOnce = [2, 1].map((last) => {
+    harness.ask(queryOf(last), { client: forwarder });
+    return harness.takeEvents()[0]!.clientHash;
+  });
+  expect(new Set(late).size).toBe(2);
+  expect(late).toEqual(atOnce);
+});
+
 it('behind a forwarder the client is who was identified', () => {
   const forwarder = '203.0.113.53';
   const harness = aHarness('all', {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { FORWARD_TIMEOUT } from '../../src/resolver/forwarder.ts';
+import { COUNT_GRANTED } from '../../src/resolver/query-record.ts';
 import { aQuery, edesOf } from '../support/dns-query.ts';
 import { ALL_SAFE } from '../support/household.ts';
 import {
@@ -72,6 +73,23 @@ describe('a search engine', () => {
     expect(response.flag_ad).toBe(false);
     expect(edesOf(response)).toMatchObject([{ code: 4 }]);
     expect(harness.forwarded).toHaveLength(1);
+  });
+
+  it.each([
+    ['by name', { grants: [{ target: 'names:www.google.com', untilSecond: 2_000_000_000 }] }],
+    [
+      'by category',
+      {
+        lists: { games: ['www.google.com'] },
+        grants: [{ target: 'games', untilSecond: 2_000_000_000 }],
+      },
+    ],
+  ])('that a grant opens is counted as granted, %s, and is safe all the same', (_how, granted) => {
+    const harness = new ResolverHarness({ ...SAFE, ...granted });
+    const query = aQuery().name('www.google.com').build();
+    answerWith(harness, harness.park(query), [address(QNAME)]);
+    expect(harness.takeLate()[0]?.response.answers).toMatchObject([{ type: 'CNAME' }, {}]);
+    expect(harness.resolver.counters[COUNT_GRANTED]).toBe(1);
   });
 
   it('that is rewritten is never cached: who may see the real one gets the real one', () => {
