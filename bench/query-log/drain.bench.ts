@@ -15,7 +15,8 @@ import {
   EVENT_USED,
   writeEvent,
 } from '../../src/lib/event-ring.ts';
-import { type Household, QueryLog } from '../../src/query-log/query-log.ts';
+import { QueryLog } from '../../src/query-log/query-log.ts';
+import type { Household } from '../../src/query-log/query-log-contract.ts';
 import { createRandom } from '../blocklist/names.ts';
 import { median, print } from '../measure.ts';
 

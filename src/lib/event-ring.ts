@@ -143,6 +143,16 @@ export function readEvents(ring: EventRing, countMax: number): RingEvent[] {
   return events;
 }
 
+/** The end of what is in the ring now, for `isReadTo`. */
+export function writtenTo(ring: EventRing): number {
+  return Atomics.load(ring.words, WORD_WRITTEN);
+}
+
+/** Whether everything up to there was taken; true of an end of up to 2 GiB ago. */
+export function isReadTo(ring: EventRing, end: number): boolean {
+  return ((ring.words[WORD_READ]! - end) | 0) >= 0;
+}
+
 export function droppedEvents(ring: EventRing): number {
   return ring.words[WORD_DROPPED]! >>> 0;
 }

@@ -1,7 +1,7 @@
 /**
  * What becomes of the events of the workers: the query log, statistics, budgets and the radar.
  *
- *     rings ─▶ drain ─┬─ a name ─────────▶ rows of the log ──────────┐
+ *     rings ─▶ intake ┬─ a name ─────────▶ rows of the log ──────────┐
  *     (250 ms)        ├─ passed, blocked ─▶ statistics, radar counts ├─▶ query-log.sqlite
  *                     └─ used ───────────▶ budget minutes ───────────┼─▶ BudgetStore
  *                                                └─▶ onUsedUp        │
@@ -17,22 +17,12 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
-import {
-  droppedEvents,
-  EVENT_BLOCKED,
-  EVENT_HAS_CATEGORY,
-  EVENT_USED,
-  type EventRing,
-  readEvents,
-  type RingEvent,
-} from '../lib/event-ring.ts';
-import type { Language } from '../lib/messages.ts';
-import { VERDICT_LAW } from '../policy/decide.ts';
-import { localOf, openZone, secondOfLocal, type Zone } from '../policy/time-zone.ts';
-import { type BudgetLimit, Budgets, type BudgetStore, type BudgetUsage } from './budgets.ts';
+import { droppedEvents } from '../lib/event-ring.ts';
+import { localOf, secondOfLocal, type Zone } from '../policy/time-zone.ts';
+import { Budgets, type BudgetUsage } from './budgets.ts';
 import { createCalmLog, type QueryLogLog } from './calm-log.ts';
+import { EventIntake } from './event-intake.ts';
 import { emptyWal, LogFile, type LogFileSize } from './log-file.ts';
 import {
   insertLogRows,
@@ -41,31 +31,29 @@ import {
   readLogPage,
   readTopBlocked,
 } from './log-rows.ts';
-import type { LogRow } from './log-tables.ts';
+import type {
+  DeletionResult,
+  OfProfile,
+  ProfileStatistics,
+  QueryLogOptions,
+  QueryLogSample,
+  ReadDaysOptions,
+  ReadLogOptions,
+  ReadRadarOptions,
+  Whose,
+} from './query-log-contract.ts';
 import { daysBetween, Radar, type RadarSign, readSigns } from './radar.ts';
-import {
-  countProfileData,
-  type DataCounts,
-  type QueryLogLimits,
-  removeDue,
-  removeOldest,
-  removeProfileData,
-} from './retention.ts';
+import { countProfileData, removeDue, removeOldest, removeProfileData } from './retention.ts';
 import { type DayStatistics, readStatisticsOf, Statistics, type UseDb } from './statistics.ts';
+import { Zones } from './zones.ts';
 
 const ROUND_MS = 250;
-/** Taken from one ring before the event loop turns: a few milliseconds. */
-const EVENTS_A_TURN = 2_000;
-/** What a round takes of all rings; what comes faster is dropped by the workers. */
-const EVENTS_A_ROUND = 100_000;
 /**
  * Rows are written when so many wait, or the first has waited so long. Each touches pages of its own:
  * one by one they would wear out the card of a small machine.
  */
 const ROWS_A_WRITE = 2_000;
 const ROWS_WAIT_MS = 10_000;
-/** Of one round; what is more is dropped. */
-const ROWS_WAITING_MAX = 5_000;
 const ROWS_A_TURN = 500;
 /** How long a round may go on writing counts, saving minutes and removing what is due. */
 const CHORES_MS = 60;
@@ -76,88 +64,6 @@ const DAY_MS = 24 * HOUR_MS;
 /** One reading never spans more. */
 const DAYS_READ_MAX = 400;
 
-/** What all that mandatory lists have blocked is counted under; no category has such an id. */
-export const LAW_CATEGORY = 'class:law';
-
-export interface Household {
-  readonly subscriber: string;
-  /** Null = the household's own. */
-  readonly profile: string | null;
-  /** What it does counts for this profile number: another one where a household has a default profile. */
-  readonly number: number;
-  /** IANA name. */
-  readonly zone: string;
-}
-
-/** The structure of the supervisor's `MetricSample`. */
-export interface QueryLogSample {
-  readonly name: string;
-  readonly help: string;
-  readonly kind: 'counter' | 'gauge';
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
-export interface QueryLogOptions {
-  readonly dataDir: string;
-  readonly clock: Clock;
-  readonly log: QueryLogLog;
-  readonly limits: QueryLogLimits;
-  /** Those of the workers that run, in the order of their seats. */
-  readonly rings: () => readonly EventRing[];
-  /** Called with all profiles that are asked about next. */
-  readonly learn: (profiles: ReadonlySet<number>) => Promise<void>;
-  /** Asked for each event. Null: the profile is gone, and so is what it did. */
-  readonly householdOf: (profile: number) => Household | null;
-  /** Profile numbers of a household; of one profile where it is given (null = the household's own). */
-  readonly numbersOf: (
-    subscriber: string,
-    profile?: string | null,
-  ) => readonly number[] | Promise<readonly number[]>;
-  readonly categoryIdOf: (bit: number) => string | null;
-  readonly budgetsOf: (profile: number) => readonly BudgetLimit[];
-  readonly budgetStore: BudgetStore;
-  /** The day is the one of the minutes; just after midnight it may be yesterday. */
-  readonly onUsedUp: (profile: number, target: string, day: number) => void | Promise<void>;
-}
-
-/** Left out: the whole household. Null: its own. */
-interface Whose {
-  readonly subscriber: string;
-  readonly profile?: string | null;
-}
-
-export interface ReadLogOptions extends Whose {
-  /** Only entries after this id; empty = from the newest. */
-  readonly after: string;
-  readonly limit: number;
-}
-
-/** Days since 1970-01-01, both included. */
-export interface ReadDaysOptions extends Whose {
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface ReadRadarOptions extends ReadDaysOptions {
-  readonly language: Language;
-}
-
-/** Says whose an entry is; null = the household's own profile. */
-export type OfProfile<Entry> = Omit<Entry, 'number'> & { readonly profile: string | null };
-export type ProfileStatistics = OfProfile<DayStatistics> & {
-  readonly topBlocked: readonly NameCount[];
-};
-
-export interface DeletionCounts extends DataCounts {
-  readonly budgets: number;
-}
-
-export interface DeletionResult {
-  readonly before: DeletionCounts;
-  readonly after: DeletionCounts;
-}
-
 export class QueryLog {
   readonly #options: QueryLogOptions;
   readonly #log: QueryLogLog;
@@ -165,9 +71,9 @@ export class QueryLog {
   readonly #statistics = new Statistics();
   readonly #radar = new Radar();
   readonly #budgets: Budgets;
-  readonly #zones = new Map<string, Zone>();
-  readonly #counts = { read: 0, unknown: 0, written: 0, lost: 0 };
-  #rows: LogRow[] = [];
+  readonly #zones = new Zones();
+  readonly #intake: EventIntake;
+  readonly #counts = { written: 0, lost: 0 };
   #size: LogFileSize = { octets: 0, rows: 0 };
   /** Rounds, readings and deletions follow each other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -188,6 +94,13 @@ export class QueryLog {
     this.#log = log;
     this.#file = new LogFile(dataDir, clock, log);
     this.#budgets = new Budgets({ budgetsOf, store: budgetStore, onUsedUp, log });
+    const sinks = {
+      statistics: this.#statistics,
+      radar: this.#radar,
+      budgets: this.#budgets,
+      zones: this.#zones,
+    };
+    this.#intake = new EventIntake(options, sinks, log);
     this.#wroteAtMs = clock.monotonicMs();
     this.#turnedOverAtMs = clock.monotonicMs();
     this.#retentionDueAtMs = clock.monotonicMs();
@@ -209,8 +122,7 @@ export class QueryLog {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#inTurn(async () => {
-      await this.#takeEvents();
-      await this.#writeRows();
+      await this.#intake.takeAll(() => this.#writeRows());
       while (this.#statistics.hasWaiting) {
         this.#statistics.turnOver();
         await this.#writeStatistics();
@@ -287,8 +199,7 @@ export class QueryLog {
     return this.#inTurn(async () => {
       const { budgetStore } = this.#options;
       // What was asked until now is in the rings still.
-      await this.#takeEvents();
-      await this.#writeRows();
+      await this.#intake.takeAll(() => this.#writeRows());
       await this.#writeStatistics(numbers);
       this.#radar.drop(numbers);
       const budgetsBefore = await budgetStore.count(numbers);
@@ -309,7 +220,9 @@ export class QueryLog {
   }
 
   samples(): readonly QueryLogSample[] {
-    const { read, unknown, written, lost } = this.#counts;
+    const { read, unknown } = this.#intake.counts;
+    const { written } = this.#counts;
+    const lost = this.#counts.lost + this.#intake.counts.lost;
     const sample = (
       kind: QueryLogSample['kind'],
       name: string,
@@ -358,7 +271,7 @@ export class QueryLog {
 
   async #round(): Promise<void> {
     try {
-      await this.#takeEvents();
+      await this.#intake.takeShare();
       await this.#chores();
     } catch (error) {
       // The file has said so itself.
@@ -367,67 +280,9 @@ export class QueryLog {
     }
   }
 
-  /** Reads the rings in turn until they are empty or the round has had its share. */
-  async #takeEvents(): Promise<void> {
-    let taken = 0;
-    let isMore = true;
-    while (isMore && taken < EVENTS_A_ROUND) {
-      isMore = false;
-      for (const ring of this.#options.rings()) {
-        const events = readEvents(ring, EVENTS_A_TURN);
-        await this.#learn(events);
-        for (const event of events) this.#take(event);
-        taken += events.length;
-        isMore ||= events.length === EVENTS_A_TURN;
-        if (events.length > 0) await setImmediate();
-      }
-    }
-    this.#counts.read += taken;
-    await this.#budgets.settle();
-  }
-
-  /** Events of profiles that cannot be learned now are those of unknown profiles: they are counted. */
-  async #learn(events: readonly RingEvent[]): Promise<void> {
-    try {
-      await this.#options.learn(new Set(events.map(({ profile }) => profile)));
-    } catch (error) {
-      this.#log.warn({ reason: messageOf(error) }, 'Whose events are whose cannot be read');
-    }
-  }
-
-  #take(asked: RingEvent): void {
-    const household = this.#options.householdOf(asked.profile);
-    if (household === null) {
-      this.#counts.unknown++;
-      return;
-    }
-    const { number } = household;
-    const event = number === asked.profile ? asked : { ...asked, profile: number };
-    const { day, minute } = localOf(this.#openZone(household.zone), event.second);
-    const hasCategory = (event.flags & EVENT_HAS_CATEGORY) !== 0;
-    const category = hasCategory ? this.#categoryOf(event) : null;
-    if (event.kind === EVENT_USED) {
-      const target = hasCategory ? targetOf(category) : 'internet';
-      if (target !== null) this.#budgets.use(event.profile, target, day, minute);
-      return;
-    }
-    const isBlocked = event.kind === EVENT_BLOCKED;
-    const counts = this.#statistics.count(event.profile, day, minute, isBlocked, category);
-    if (event.flags !== 0) this.#radar.note(event, counts);
-    if (event.name.length === 0) return;
-    if (this.#rows.length >= ROWS_WAITING_MAX) this.#counts.lost++;
-    else this.#rows.push(toRow(event, isBlocked, category));
-  }
-
-  /** Which of the mandatory lists it was is not for the household to know, as in the answer. */
-  #categoryOf({ verdictClass, category }: RingEvent): string | null {
-    return verdictClass === VERDICT_LAW ? LAW_CATEGORY : this.#options.categoryIdOf(category);
-  }
-
   async #writeRows(): Promise<void> {
-    const rows = this.#rows;
+    const rows = this.#intake.takeRows();
     if (rows.length === 0) return;
-    this.#rows = [];
     try {
       await this.#makeRoom(2 * rows.length);
       await this.#file.use((db) =>
@@ -459,7 +314,7 @@ export class QueryLog {
   async #chores(): Promise<void> {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    if (this.#rows.length >= ROWS_A_WRITE || nowMs - this.#wroteAtMs >= ROWS_WAIT_MS) {
+    if (this.#intake.rowsWaiting >= ROWS_A_WRITE || nowMs - this.#wroteAtMs >= ROWS_WAIT_MS) {
       this.#wroteAtMs = nowMs;
       await this.#writeRows();
     }
@@ -534,50 +389,12 @@ export class QueryLog {
   }
 
   #zoneOf(number: number): Zone {
-    return this.#openZone(this.#options.householdOf(number)?.zone ?? 'UTC');
-  }
-
-  #openZone(name: string): Zone {
-    let zone = this.#zones.get(name);
-    if (zone === undefined) {
-      zone = openZoneOrUtc(name);
-      this.#zones.set(name, zone);
-    }
-    return zone;
+    return this.#zones.open(this.#options.householdOf(number)?.zone ?? 'UTC');
   }
 
   #nowSeconds(): number {
     return Math.floor(this.#options.clock.wallMs() / 1000);
   }
-}
-
-/** The store takes no zone that is unknown; but the next version of Node may have forgotten one. */
-function openZoneOrUtc(name: string): Zone {
-  try {
-    return openZone(name);
-  } catch {
-    return openZone('UTC');
-  }
-}
-
-/** To a budget a service is a target of its own; null where the category is gone. */
-function targetOf(category: string | null): string | null {
-  if (category === null || category.startsWith('service:')) return category;
-  return `category:${category}`;
-}
-
-function toRow(event: RingEvent, isBlocked: boolean, category: string | null): LogRow {
-  return {
-    at: event.second,
-    profile: event.profile,
-    is_blocked: isBlocked ? 1 : 0,
-    decision_row: event.row,
-    verdict_class: event.verdictClass,
-    qtype: event.qtype,
-    category,
-    client: event.clientHash === 0 ? null : event.clientHash,
-    name: event.name,
-  };
 }
 
 /** @throws AppError `QUERY_LOG_RANGE` */

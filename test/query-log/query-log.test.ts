@@ -475,6 +475,34 @@ describe('a deletion', () => {
     expect(await bench.reopen().readStatistics(ofAnna)).toEqual([]);
   });
 
+  it('takes all that was asked before, however much stands in the rings, and nothing comes after', async () => {
+    const bench = createBench();
+    // More than a round takes: 24 octets an event.
+    const rings = [createEventRing(1 << 21), createEventRing(1 << 21)];
+    bench.rings.push(...rings);
+    let events = 0;
+    for (const ring of rings) while (put(ring, { kind: EVENT_PASSED })) events++;
+    expect(events).toBeGreaterThan(150_000);
+    const { after } = await bench.queryLog.deleteProfileData([ANNA]);
+    expect(after).toMatchObject({ log: 0, statistics: 0 });
+    expect(sampleOf(bench, 'events_read_total')).toBe(events);
+    bench.clock.seconds += 60;
+    await bench.queryLog.drain();
+    expect(await bench.queryLog.readStatistics(today)).toEqual([]);
+  });
+
+  it('does not wait for what comes meanwhile', async () => {
+    const bench = createBench({
+      learn: () => {
+        // A worker that is never silent.
+        for (let event = 0; event < 4_000; event++) put(bench.ring, { kind: EVENT_PASSED });
+        return Promise.resolve();
+      },
+    });
+    put(bench.ring, { kind: EVENT_PASSED });
+    expect((await bench.queryLog.deleteProfileData([ANNA])).after.statistics).toBe(0);
+  });
+
   it('leaves nothing in the slack of pages that an earlier one has merged', async () => {
     const bench = createBench();
     for (let index = 0; index < 3_000; index++) {

@@ -7,7 +7,8 @@ import { onTestFinished } from 'vitest';
 import { writeName } from '../../src/dns/name.ts';
 import { createEventRing, type EventRing, writeEvent } from '../../src/lib/event-ring.ts';
 import type { BudgetDay, BudgetLimit, BudgetStore } from '../../src/query-log/budgets.ts';
-import { QueryLog, type QueryLogOptions } from '../../src/query-log/query-log.ts';
+import { QueryLog } from '../../src/query-log/query-log.ts';
+import type { QueryLogOptions } from '../../src/query-log/query-log-contract.ts';
 
 export const HOME = 1;
 export const ANNA = 2;
