@@ -1,7 +1,8 @@
 /**
  * How many minutes of a day a profile has used of what it has a budget for. The query log counts them
  * (`query-log/day-map` has the layout: 1,440 bits, gaps bridged already) and keeps them here, where the
- * compile thread finds them. That a budget is used up is noted at once; the minutes follow later.
+ * compile thread finds them. That a budget is used up is noted at once; the minutes follow later. Where
+ * they are forgotten, that note stays until the day is over: it is policy, and no way to more time.
  */
 
 import type { ProfileSettings } from './canonical-household.ts';
@@ -9,7 +10,10 @@ import type { Db } from './schema.ts';
 
 /** A bit for each minute. */
 const MINUTES_BYTES = 180;
+/** Of a budget that was noted as used up and has no minutes yet, or none any more. */
+export const NO_MINUTES = Buffer.alloc(MINUTES_BYTES);
 const BATCH_ROWS = 2_000;
+const DAY_SECONDS = 86_400;
 
 export interface BudgetDay {
   /** Profile number. */
@@ -35,11 +39,17 @@ export type WriteWork<Result> = (tx: Db) => Promise<Result>;
 export class BudgetDays {
   readonly #db: Db;
   readonly #write: <Result>(work: WriteWork<Result>) => Promise<Result>;
+  readonly #nowSeconds: () => number;
 
   /** @param write runs its work as one transaction, after the writes before */
-  constructor(db: Db, write: <Result>(work: WriteWork<Result>) => Promise<Result>) {
+  constructor(
+    db: Db,
+    write: <Result>(work: WriteWork<Result>) => Promise<Result>,
+    nowSeconds: () => number,
+  ) {
     this.#db = db;
     this.#write = write;
+    this.#nowSeconds = nowSeconds;
   }
 
   async load(profile: number, target: string, day: number): Promise<Uint8Array | null> {
@@ -72,20 +82,33 @@ export class BudgetDays {
     });
   }
 
+  /** Those of which minutes are known. */
   async count(profiles: readonly number[]): Promise<number> {
     if (profiles.length === 0) return 0;
     const { rows } = await this.#db
       .selectFrom('budget_days')
       .select((eb) => eb.fn.countAll<number>().as('rows'))
       .where('profile', 'in', profiles)
+      .where('minutes', '<>', NO_MINUTES)
       .executeTakeFirstOrThrow();
     return rows;
   }
 
+  /** Of a day that is not over, that a budget is used up stays, and nothing else. */
   async remove(profiles: readonly number[]): Promise<void> {
     if (profiles.length === 0) return;
+    const firstDay = firstDayNotOver(this.#nowSeconds());
     await this.#write(async (tx) => {
-      await tx.deleteFrom('budget_days').where('profile', 'in', profiles).execute();
+      await tx
+        .deleteFrom('budget_days')
+        .where('profile', 'in', profiles)
+        .where((eb) => eb.or([eb('used_up_limit', 'is', null), eb('day', '<', firstDay)]))
+        .execute();
+      await tx
+        .updateTable('budget_days')
+        .set({ minutes: NO_MINUTES })
+        .where('profile', 'in', profiles)
+        .execute();
     });
   }
 }
@@ -115,15 +138,19 @@ export async function noteUsedUp(
     .where('day', '=', day)
     .executeTakeFirst();
   if (row?.used_up_limit === minutesPerDay) return null;
-  const minutes = new Uint8Array(MINUTES_BYTES);
   await tx
     .insertInto('budget_days')
-    .values({ profile, target, day, minutes, used_up_limit: minutesPerDay })
+    .values({ profile, target, day, minutes: NO_MINUTES, used_up_limit: minutesPerDay })
     .onConflict((conflict) =>
       conflict.columns(['profile', 'target', 'day']).doUpdateSet({ used_up_limit: minutesPerDay }),
     )
     .execute();
   return { subscriber: owner.subscriber, profile: owner.profile, target, day, minutesPerDay };
+}
+
+/** The earliest day that may go on somewhere: no zone is further from UTC than a day. */
+export function firstDayNotOver(nowSeconds: number): number {
+  return Math.floor(nowSeconds / DAY_SECONDS) - 1;
 }
 
 /** At least so many minutes are used: those that are marked, or a limit that was noted as used up. */

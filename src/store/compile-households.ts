@@ -102,6 +102,18 @@ export async function readHouseholds(
   };
 }
 
+/** The same households with the grants, pauses and used-up budgets of now. */
+export async function withWhatPasses(
+  tx: Db,
+  households: CompileHouseholds,
+): Promise<CompileHouseholds> {
+  return {
+    ...households,
+    grants: await readGrants(tx),
+    usedMinutes: await readUsedMinutes(tx),
+  };
+}
+
 /** Profile numbers, [from, until). */
 interface NumberPage {
   readonly from: number;

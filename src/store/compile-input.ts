@@ -11,7 +11,7 @@ import { readUint32 } from '../lib/bytes.ts';
 import { NO_PLAN } from '../policy/policy-input.ts';
 import { breathe } from './breathe.ts';
 import { type PlanRecord, SERVICE_PREFIX } from './canonical.ts';
-import { type CompileHouseholds, readHouseholds } from './compile-households.ts';
+import { type CompileHouseholds, readHouseholds, withWhatPasses } from './compile-households.ts';
 import { LISTS_FOLDER } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
 import { readRevision } from './meta.ts';
@@ -21,6 +21,18 @@ import type { Db, VerdictClassName } from './schema.ts';
 
 /** The main thread reads these while it does everything else: some milliseconds a page. */
 const ADDRESS_PAGE_ROWS = 2_000;
+
+/** Kinds of the audit log that tell of nothing else than what ends by itself, or of nothing that decides. */
+const PASSING_KINDS: ReadonlySet<string> = new Set([
+  'grant',
+  'pause',
+  'budget',
+  'request',
+  'token',
+  'records',
+]);
+/** Since the revision before there are a few. */
+const CHANGES_LOOKED_AT = 500;
 
 /** A category, or a service: to the engine the same. */
 export interface CompileCategory {
@@ -81,16 +93,40 @@ export async function readCompileInputFrom(dataDir: string): Promise<CompileInpu
   }
 }
 
-/** The newest revision, which names all that `readCompileInputFrom` would read. */
-export async function readRevisionFrom(dataDir: string): Promise<number> {
+/**
+ * The same from what an earlier revision said. Where only grants, pauses and budgets have changed since,
+ * which is what changes most, everything else is kept as it is.
+ * @returns null where all must be read
+ */
+export async function readNewerInputFrom(
+  dataDir: string,
+  earlier: CompileInput,
+): Promise<CompileInput | null> {
   const db = openDatabase(dataDir, { isReadOnly: true });
   try {
-    return await readRevision(db);
+    return await readNewerInput(db, earlier);
   } catch (error) {
     throw toStoreError(error);
   } finally {
     await db.destroy();
   }
+}
+
+async function readNewerInput(db: Db, earlier: CompileInput): Promise<CompileInput | null> {
+  return db.transaction().execute(async (tx) => {
+    const revision = await readRevision(tx);
+    if (revision === earlier.revision) return earlier;
+    const newest = await tx
+      .selectFrom('audit')
+      .select(['revision', 'kind'])
+      .orderBy('sequence', 'desc')
+      .limit(CHANGES_LOOKED_AT)
+      .execute();
+    const known = newest.findIndex((change) => change.revision <= earlier.revision);
+    const since = newest.slice(0, known === -1 ? 0 : known);
+    if (since.length === 0 || !since.every(({ kind }) => PASSING_KINDS.has(kind))) return null;
+    return { ...earlier, revision, households: await withWhatPasses(tx, earlier.households) };
+  });
 }
 
 export async function readCompileInput(db: Db, dataDir: string): Promise<CompileInput> {

@@ -5,11 +5,9 @@
 
 import { type Static, Type } from 'typebox';
 import { AppError } from '../lib/errors.ts';
-import type { ProfileSettings } from './canonical-household.ts';
-import { categoryOfTarget, nameOf, type RuleNames } from './canonical-settings.ts';
 import { throwFaults } from './changes.ts';
 import { checkTarget, drawId, endFields, findOwner, type Moment, ownerFields } from './grants.ts';
-import { readSubscribers } from './records.ts';
+import { readProfileNumbers } from './profile-owners.ts';
 import type { Db, RequestState } from './schema.ts';
 import { canonicalTargetRecord, targetFields, type TargetRecord } from './targets.ts';
 
@@ -144,6 +142,43 @@ export async function findOpenRequest(tx: Db, id: string): Promise<StoredRequest
   return request;
 }
 
+export interface RemovedRows {
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Of a household, or of one of its profiles alone. The audit log keeps that something was asked for. */
+export async function removeRequests(
+  tx: Db,
+  subscriber: string,
+  profile: string | null,
+): Promise<RemovedRows> {
+  const numbers = await readProfileNumbers(tx, subscriber);
+  const [column, number] =
+    profile === null
+      ? (['subscriber', numbers.get(null)] as const)
+      : (['profile', numbers.get(profile)] as const);
+  const count = async (): Promise<number> => {
+    const { rows } = await tx
+      .selectFrom('requests')
+      .select((eb) => eb.fn.countAll<number>().as('rows'))
+      .where(column, '=', number ?? -1)
+      .executeTakeFirstOrThrow();
+    return rows;
+  };
+  const before = await count();
+  await tx
+    .deleteFrom('requests')
+    .where(column, '=', number ?? -1)
+    .execute();
+  return { before, after: await count() };
+}
+
+/** As it is audited: what a child wrote can be deleted, a row of the audit log cannot. */
+export function auditedRequest(request: StoredRequest): Omit<StoredRequest, 'message'> {
+  return { ...request, message: undefined } as Omit<StoredRequest, 'message'>;
+}
+
 export async function closeRequest(
   tx: Db,
   request: StoredRequest,
@@ -157,38 +192,4 @@ export async function closeRequest(
     .where('id', '=', request.id)
     .execute();
   return { ...request, state, answeredBy: who, answeredAt: nowSeconds, grant };
-}
-
-type Level = ProfileSettings & RuleNames;
-
-/**
- * The document that makes what was asked for a setting: the names are allowed, the category opened.
- * @throws AppError `DOCUMENT_INVALID` where it is about the internet as a whole
- */
-export async function documentOfApproval(tx: Db, request: StoredRequest): Promise<object> {
-  if (request.target === 'internet') {
-    throwFaults(['answer: "always" does not go with internet; valid: approve, deny']);
-  }
-  const record = (await readSubscribers(tx, [request.subscriber])).get(request.subscriber)?.record;
-  if (record === undefined) throw new Error('Invariant broken: a request has a subscriber');
-  if (request.profile === null) return { subscribers: [{ ...record, ...opened(record, request) }] };
-  const profiles = record.profiles?.map((profile) =>
-    profile.id === request.profile ? { ...profile, ...opened(profile, request) } : profile,
-  );
-  return { subscribers: [{ ...record, profiles }] };
-}
-
-function opened(level: Level, { target, names = [] }: TargetRecord): Level {
-  const category = categoryOfTarget(target);
-  if (category !== null) {
-    return {
-      block: (level.block ?? []).filter((id) => id !== category),
-      open: [...(level.open ?? []), category],
-    };
-  }
-  const isAllowed = new Set(level.allow?.map(nameOf));
-  return {
-    allow: [...(level.allow ?? []), ...names.filter((name) => !isAllowed.has(name))],
-    deny: (level.deny ?? []).filter((name) => !names.includes(name)),
-  };
 }

@@ -10,6 +10,7 @@
 
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
+import { documentOfApproval } from './approval.ts';
 import {
   appendAudit,
   type AuditEntry,
@@ -73,11 +74,12 @@ import {
 } from './records.ts';
 import {
   type AnswerDocument,
+  auditedRequest,
   closeRequest,
-  documentOfApproval,
   findOpenRequest,
   insertRequest,
   readRequests,
+  removeRequests,
   type RequestDocument,
   type RequestFilter,
   type StoredRequest,
@@ -163,13 +165,17 @@ export interface RequestResult {
   readonly grant: StoredGrant | null;
 }
 
-/** Rows by what they are about, counted before and after. */
+/** Whose records are deleted. */
 export interface Deletion {
   readonly subscriber: string;
   /** Null = the whole household. */
   readonly profile: string | null;
-  readonly before: object;
-  readonly after: object;
+}
+
+/** Rows by what they are about, before and after. */
+export interface DeletionCounts<Counts> {
+  readonly before: Counts;
+  readonly after: Counts;
 }
 
 interface PreparedDocument {
@@ -203,8 +209,10 @@ export class Store {
     this.dataDir = dataDir;
     this.contents = new ListContents(dataDir);
     this.db = db;
-    this.budgetDays = new BudgetDays(db, (work) =>
-      this.#enqueue(() => db.transaction().execute(work)),
+    this.budgetDays = new BudgetDays(
+      db,
+      (work) => this.#enqueue(() => db.transaction().execute(work)),
+      () => this.#nowSeconds(),
     );
     this.#lock = lock;
     this.#inspector = inspector;
@@ -352,7 +360,7 @@ export class Store {
       // Nothing is decided otherwise because somebody asked: no revision, no compilation.
       const revision = this.#revision;
       const entry = { action: 'create', kind: 'request', resource: request.id, before: null };
-      await this.#audit(tx, revision, context, [{ ...entry, after: request }]);
+      await this.#audit(tx, revision, context, [{ ...entry, after: auditedRequest(request) }]);
       return { revision, request, grant: null };
     });
   }
@@ -382,7 +390,13 @@ export class Store {
       const state = answer === 'deny' ? 'denied' : 'approved';
       const request = await closeRequest(tx, before, state, grant?.id ?? null, moment);
       const entries: AuditEntry[] = [
-        { action: 'update', kind: 'request', resource: id, before, after: request },
+        {
+          action: 'update',
+          kind: 'request',
+          resource: id,
+          before: auditedRequest(before),
+          after: auditedRequest(request),
+        },
       ];
       if (grant !== null) {
         const entry = { action: 'create', kind: 'grant', resource: grant.id };
@@ -591,15 +605,38 @@ export class Store {
     return this.#read((tx) => readProfileNumbers(tx, subscriber));
   }
 
-  /** Notes in the audit log that what was written down of somebody is deleted. */
-  async noteDeletion(deletion: Deletion, context: WriteContext): Promise<void> {
-    const { subscriber, profile, before, after } = deletion;
-    const resource = profile === null ? subscriber : `${subscriber}/${profile}`;
-    const entry = { action: 'delete', kind: 'records', resource, before, after };
+  /**
+   * Notes in the audit log that what was written down of somebody is about to be deleted: where no
+   * `finishDeletion` follows, it was cut short and is to be asked for again.
+   */
+  async beginDeletion(deletion: Deletion, context: WriteContext): Promise<void> {
     await this.#enqueue(() =>
       this.db
         .transaction()
-        .execute((tx) => appendAudit(tx, this.#auditContext(this.#revision, context), [entry])),
+        .execute((tx) => this.#auditDeletion(tx, 'begin-delete', deletion, null, context)),
+    );
+  }
+
+  /**
+   * Deletes what is written down here, requests, and notes what is gone.
+   * @param counts of what was deleted elsewhere
+   * @returns the counts of all of it
+   */
+  async finishDeletion<Counts extends object>(
+    deletion: Deletion,
+    { before, after }: DeletionCounts<Counts>,
+    context: WriteContext,
+  ): Promise<DeletionCounts<Counts & { readonly requests: number }>> {
+    return this.#enqueue(() =>
+      this.db.transaction().execute(async (tx) => {
+        const requests = await removeRequests(tx, deletion.subscriber, deletion.profile);
+        const counts = {
+          before: { ...before, requests: requests.before },
+          after: { ...after, requests: requests.after },
+        };
+        await this.#auditDeletion(tx, 'delete', deletion, counts, context);
+        return counts;
+      }),
     );
   }
 
@@ -738,6 +775,19 @@ export class Store {
     work: (tx: Db) => Promise<readonly AddressChange[]>,
   ): Promise<readonly AddressChange[]> {
     return this.#enqueue(() => this.db.transaction().execute(work));
+  }
+
+  async #auditDeletion(
+    tx: Db,
+    action: 'begin-delete' | 'delete',
+    { subscriber, profile }: Deletion,
+    counts: DeletionCounts<object> | null,
+    context: WriteContext,
+  ): Promise<void> {
+    const resource = profile === null ? subscriber : `${subscriber}/${profile}`;
+    const { before, after } = counts ?? { before: null, after: null };
+    const entry = { action, kind: 'records', resource, before, after };
+    await appendAudit(tx, this.#auditContext(this.#revision, context), [entry]);
   }
 
   async #auditToken(

@@ -23,8 +23,10 @@ export const OFFLINE_ACTOR = 'offline';
 export const FIRST_START_ACTOR = 'first-start';
 /** What ships with Stairgate, after an upgrade or an edit of its files. */
 export const SHIPPED_ACTOR = 'shipped-files';
+/** What counts the minutes of budgets, when they are used up. */
+export const BUDGET_ACTOR = 'budget';
 /** A token of such a name could do what the audit log would say that nobody with a token did. */
-const RESERVED_ACTORS = [OFFLINE_ACTOR, FIRST_START_ACTOR, SHIPPED_ACTOR];
+const RESERVED_ACTORS = [OFFLINE_ACTOR, FIRST_START_ACTOR, SHIPPED_ACTOR, BUDGET_ACTOR];
 const FIRST_TOKEN_MARK = 'firstAdminToken';
 const TOKENS_MAX = 1_000;
 const SECRET_PATTERN = /^[\x21-\x7e]{16,512}$/;

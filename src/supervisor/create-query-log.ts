@@ -5,12 +5,10 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import { QueryLog } from '../query-log/query-log.ts';
 import type { Store } from '../store/store.ts';
+import { BUDGET_ACTOR } from '../store/tokens.ts';
 import type { Log } from './log.ts';
 import { ProfileDirectory } from './profile-directory.ts';
 import type { WorkerPool } from './worker-pool.ts';
-
-/** Who does it, in the audit log. */
-const ACTOR = 'budget';
 
 export interface QueryLogParts {
   readonly store: Store;
@@ -49,7 +47,10 @@ export function createQueryLog(parts: QueryLogParts): QueryLog {
     budgetStore: store.budgetDays,
     onUsedUp: async (profile, target, day) => {
       const before = store.revision;
-      const { revision } = await store.noteUsedUp({ profile, target, day }, { actor: ACTOR });
+      const { revision } = await store.noteUsedUp(
+        { profile, target, day },
+        { actor: BUDGET_ACTOR },
+      );
       if (revision === before) return;
       // In force soon; who asks for what is used up until then is a minute over.
       publish().catch((error: unknown) => {

@@ -391,7 +391,7 @@ describe('the routes', () => {
     expect((await ask('GET', '/api/v1/tokens')).payload).not.toContain(secret);
     const again = await ask('POST', '/api/v1/tokens', { id: 'console', role: 'reader' });
     expect(again.statusCode).toBe(409);
-    for (const id of ['offline', 'first-start']) {
+    for (const id of ['offline', 'first-start', 'shipped-files', 'budget']) {
       const posing = await ask('POST', '/api/v1/tokens', { id, role: 'reader' });
       expect(posing.json()).toMatchObject({ code: 'TOKEN_NAME_RESERVED' });
     }

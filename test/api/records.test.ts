@@ -173,25 +173,43 @@ describe('what is written down', () => {
 describe('deletion', () => {
   test('of one profile it is proven by counts, leaves the others, and is audited', async () => {
     const { ask, store } = await aWatchedHouse();
+    for (const profile of ['anna', 'ben', undefined]) {
+      await ask('POST', `${HOUSE}/requests`, { profile, name: 'museum.example' });
+    }
     const { revision } = store;
     const deleted = await ask('DELETE', `${HOUSE}/records?profile=anna`);
     expect(deleted.json()).toEqual({
-      before: { log: 2, statistics: 2, radar: 0, budgets: expect.any(Number) as number },
-      after: { log: 0, statistics: 0, radar: 0, budgets: 0 },
+      before: {
+        log: 2,
+        statistics: 2,
+        radar: 0,
+        budgets: expect.any(Number) as number,
+        requests: 1,
+      },
+      after: { log: 0, statistics: 0, radar: 0, budgets: 0, requests: 0 },
     });
+    const left = await store.requests({ subscriber: 'home-1' });
+    expect(left.map(({ profile }) => profile).sort()).toEqual(['ben', null]);
     const log = (await ask('GET', `${HOUSE}/log`)).json<{ items: object[] }>();
     expect(log.items).toMatchObject([{ profile: 'ben' }]);
     const usage = await ask('GET', `${HOUSE}/profiles/anna/usage`);
     expect(usage.json()).toMatchObject({ budgets: [{ minutes: 0 }] });
-    const audit = (await ask('GET', '/api/v1/audit?limit=1')).json<{ items: object[] }>();
+    const audit = (await ask('GET', '/api/v1/audit?limit=2')).json<{ items: object[] }>();
     expect(audit.items).toMatchObject([
       {
         action: 'delete',
         kind: 'records',
         resource: 'home-1/anna',
         actor: 'first-admin',
-        before: { log: 2 },
-        after: { log: 0 },
+        before: { log: 2, requests: 1 },
+        after: { log: 0, requests: 0 },
+      },
+      {
+        action: 'begin-delete',
+        kind: 'records',
+        resource: 'home-1/anna',
+        before: null,
+        after: null,
       },
     ]);
     expect(JSON.stringify(audit)).not.toContain('example.org');
@@ -199,10 +217,32 @@ describe('deletion', () => {
     expect((await store.verifyAudit()).isIntact).toBe(true);
   });
 
+  test('that is cut short has left its intent in the audit log, and no outcome', async () => {
+    const { ask, store, controlPlane } = await aWatchedHouse();
+    const { queryLog } = controlPlane;
+    controlPlane.queryLog = Object.create(queryLog, {
+      deleteProfileData: { value: () => Promise.reject(new Error('the disk is gone')) },
+    }) as typeof queryLog;
+    expect((await ask('DELETE', `${HOUSE}/records`)).statusCode).toBe(500);
+    const [newest] = await store.auditPage({ before: null, limit: 1 });
+    expect(newest).toMatchObject({
+      action: 'begin-delete',
+      resource: 'home-1',
+      before: null,
+      after: null,
+    });
+  });
+
   test('of a household nothing is left of anybody in it', async () => {
-    const { ask } = await aWatchedHouse();
+    const { ask, store } = await aWatchedHouse();
+    await ask('POST', `${HOUSE}/requests`, { profile: 'anna', name: 'museum.example' });
+    await ask('POST', `${HOUSE}/requests`, { name: 'museum.example' });
     const deleted = await ask('DELETE', `${HOUSE}/records`);
-    expect(deleted.json()).toMatchObject({ before: { log: 3 }, after: { log: 0, statistics: 0 } });
+    expect(deleted.json()).toMatchObject({
+      before: { log: 3, requests: 2 },
+      after: { log: 0, statistics: 0, requests: 0 },
+    });
+    expect(await store.requests()).toEqual([]);
     expect((await ask('GET', `${HOUSE}/log`)).json()).toEqual({ items: [], next: null });
     const again = await ask('DELETE', `${HOUSE}/records`);
     expect(again.json()).toMatchObject({ before: { log: 0 }, after: { log: 0 } });

@@ -70,6 +70,20 @@ test('where the plan leaves nothing to grant, asking is said to be in vain', asy
   expect(howToAsk).toMatchObject({ isPossible: false });
 });
 
+test('a pool asks in vain where the safest plan leaves nothing to grant', async () => {
+  const { ask, controlPlane } = await aHouse(new TestClock());
+  await ask('PUT', '/api/v1/plans/safest', {
+    minor: true,
+    block: ['adult'],
+    mayChange: ['profiles'],
+  });
+  await ask('PUT', '/api/v1/subscribers/pool', { minor: true, profiles: [{ id: 'anna' }] });
+  controlPlane.states = [STATE];
+  const url = '/api/v1/subscribers/pool/profiles/anna/view';
+  const { howToAsk } = (await ask('GET', url)).json<{ howToAsk: object }>();
+  expect(howToAsk).toMatchObject({ isPossible: false });
+});
+
 test('a profile that no worker knows yet has no view, one that nobody made even less', async () => {
   const { ask } = await aHouse(new TestClock());
   await ask('PUT', `${HOUSE}/profiles/anna`, {});

@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { AnswerLinks } from '../../src/store/answer-link.ts';
+import { budgetKey } from '../../src/store/compile-households.ts';
 import type { Store } from '../../src/store/store.ts';
 import { aHome, aStoreWithHome, faultOf, theGround } from './a-household.ts';
 import { ACTOR, aDataFolder, aStore } from './support.ts';
@@ -72,9 +73,28 @@ describe('a grant', () => {
     });
     expect(await later.grants()).toEqual([]);
     const { revision } = later;
-    expect(await later.sweepEnded()).toBe(1);
     expect(await later.sweepEnded()).toBe(0);
-    expect(later.revision).toBe(revision);
+    await later.close();
+    const nextDay = await aStore(store.dataDir, {
+      monotonicMs: () => 0,
+      wallMs: () => (NOW + 60 + 86_400) * 1000,
+    });
+    expect(await nextDay.sweepEnded()).toBe(1);
+    expect(await nextDay.sweepEnded()).toBe(0);
+    expect(nextDay.revision).toBe(revision);
+  });
+
+  test('is there again when a clock that leapt ahead is set back', async () => {
+    const { store, wait } = await aTimedStore();
+    const { grant } = await store.grant({ ...OWNER, target: 'games', minutes: 60 }, ACTOR);
+    const { grant: pause } = await store.pause({ ...OWNER, minutes: 90 }, ACTOR);
+    wait(86_000);
+    await store.sweepEnded();
+    expect(await store.grants()).toEqual([]);
+    wait(-86_000);
+    expect(await store.grants()).toEqual([grant, pause]);
+    const { households } = await store.readCompileInput();
+    expect(households.grants).toHaveLength(2);
   });
 
   test('is ended early, once', async () => {
@@ -281,6 +301,15 @@ describe('a request', () => {
     expect(await store.requests({ state: 'open' })).toHaveLength(1);
   });
 
+  test('is in the audit log without the words of the child', async () => {
+    const { store } = await aTimedStore();
+    const { request } = await store.request(asked, ACTOR);
+    await store.answerRequest(request.id, { answer: 'deny' }, ACTOR);
+    const audit = await store.auditPage({ before: null, limit: 10 });
+    expect(audit.filter(({ kind }) => kind === 'request')).toHaveLength(2);
+    expect(JSON.stringify(audit)).not.toContain('all the others may');
+  });
+
   test('is forgotten after a month', async () => {
     const { store, wait } = await aTimedStore();
     await store.request(asked, ACTOR);
@@ -342,6 +371,28 @@ describe('minutes of budgets', () => {
       await store.noteUsedUp(other, { actor: 'budget' });
     }
     expect(store.revision).toBe(revision);
+  });
+
+  test('that are forgotten leave a budget of today used up until the day is over', async () => {
+    const { store, wait } = await aTimedStore();
+    const profile = await annaOf(store);
+    const target = 'service:youtube';
+    const today = Math.floor(NOW / 86_400);
+    for (const day of [today, today - 2]) {
+      await store.budgetDays.save([{ profile, target, day, minutes: minutesFrom(0, 60) }]);
+      await store.noteUsedUp({ profile, target, day }, ACTOR);
+    }
+    await store.budgetDays.save([
+      { profile, target: 'internet', day: today, minutes: minutesFrom(0, 9) },
+    ]);
+    expect(await store.budgetDays.count([profile])).toBe(3);
+    await store.budgetDays.remove([profile]);
+    expect(await store.budgetDays.count([profile])).toBe(0);
+    const { usedMinutes } = (await store.readCompileInput()).households;
+    expect([...usedMinutes]).toEqual([[budgetKey(profile, target, today), 60]]);
+    expect(await store.budgetDays.load(profile, target, today)).toEqual(Buffer.alloc(180));
+    wait(2 * 86_400);
+    expect(await store.sweepEnded(), 'and no longer').toBe(1);
   });
 
   test('are swept when nobody can ask for them any more', async () => {

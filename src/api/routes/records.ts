@@ -1,6 +1,6 @@
 /**
  * What is written down of a household: query log, statistics, signs of ways round the filter, minutes of
- * budgets; and its deletion, which is proven by counting before and after. Names are the most private
+ * budgets, requests; and its deletion, which is proven by counting before and after. Names are the most private
  * thing there is here, so reading any of it needs the role operator, as writing does.
  */
 
@@ -79,6 +79,7 @@ const rows = Type.Object({
   statistics: Type.Integer(),
   radar: Type.Integer(),
   budgets: Type.Integer(),
+  requests: Type.Integer({ description: 'what was asked for, open or answered' }),
 });
 
 const HouseholdParams = Type.Object({ id: SubscriberSchema.properties.id });
@@ -145,7 +146,7 @@ export function addRecordRoutes(
       schema: {
         tags,
         description:
-          'Deletes all that is written down of the household or of one profile, from the file too, and counts the rows that were there and that are left.',
+          'Deletes all that is written down of the household or of one profile, from the file of the log too, and counts the rows that were there and that are left. A budget that is used up stays so for the day.',
         params: HouseholdParams,
         querystring: Type.Object(ofProfile, { additionalProperties: false }),
         response: { 200: Type.Object({ before: rows, after: rows }) },
@@ -155,12 +156,13 @@ export function addRecordRoutes(
     async (request) => {
       const { record } = await readSubscriber(controlPlane, request.params.id);
       const { subscriber, profile } = whoseOf(record, request.query.profile);
-      const numbers = await numbersOf(controlPlane, subscriber, profile);
-      const counts = await controlPlane.queryLog.deleteProfileData(numbers);
+      const { store, queryLog } = controlPlane;
       const { actor } = request;
-      const deletion = { subscriber, profile: profile ?? null, ...counts };
-      await controlPlane.store.noteDeletion(deletion, { actor });
-      return counts;
+      const deletion = { subscriber, profile: profile ?? null };
+      const numbers = await numbersOf(controlPlane, subscriber, profile);
+      await store.beginDeletion(deletion, { actor });
+      const counts = await queryLog.deleteProfileData(numbers);
+      return store.finishDeletion(deletion, counts, { actor });
     },
   );
 }

@@ -66,7 +66,10 @@ const ApprovalSchema = Type.Object(
   {
     ...end,
     always: Type.Optional(
-      Type.Literal(true, { description: 'for good: it becomes a setting of the profile' }),
+      Type.Literal(true, {
+        description:
+          'for good: it becomes a setting of the profile; refused where a schedule or a budget of it would go on blocking',
+      }),
     ),
     why: Type.Optional(Type.String({ maxLength: 200 })),
   },

@@ -15,6 +15,7 @@ import {
   YOUTUBE_LEVELS,
 } from '../../store/document.ts';
 import type { StoredSubscriber } from '../../store/records.ts';
+import { safestPlan } from '../../store/safest-plan.ts';
 import type { Store } from '../../store/store.ts';
 import type { ControlPlane, PolicyState } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -152,7 +153,12 @@ function titleOf(id: string, titles: ReadonlyMap<string, string>) {
   return { id, title: titles.get(id) ?? id };
 }
 
+/** A pool has no plan: what the safest one leaves to households is left to it. */
 async function mayAsk(store: Store, { plan }: StoredSubscriber['record']): Promise<boolean> {
-  const left = plan === undefined ? undefined : (await store.plans()).get(plan)?.record.mayChange;
-  return (left ?? HOUSEHOLD_SETTINGS).includes('grants');
+  const plans = await store.plans();
+  const record =
+    plan === undefined
+      ? safestPlan([...plans.values()].map((stored) => stored.record))
+      : plans.get(plan)?.record;
+  return (record?.mayChange ?? HOUSEHOLD_SETTINGS).includes('grants');
 }
