@@ -9,7 +9,7 @@ import { copyBytes } from '../../src/lib/bytes.ts';
 import { parseIpAddress } from '../../src/lib/ip-address.ts';
 import { createPacketBatch, UDP_SLOT_BYTES } from '../../src/lib/packet-batch.ts';
 import { compilePolicies } from '../../src/policy/compile.ts';
-import { openPolicyImage } from '../../src/policy/image.ts';
+import { openPolicyImage } from '../../src/policy/check-image.ts';
 import type { OwnSettings } from '../../src/policy/policy-input.ts';
 import { SubscriberWriter } from '../../src/policy/subscriber-writer.ts';
 import { openSubscriberTable } from '../../src/policy/subscribers.ts';
