@@ -211,17 +211,19 @@ function canonicalBudgets(
 }
 
 function canonicalAddresses(texts: readonly string[], path: string, faults: string[]): string[] {
-  const addresses: string[] = [];
+  const pathOf = new Map<string, string>();
   for (const [index, text] of texts.entries()) {
+    const at = `${path}[${index}]`;
     const prefix = canonicalPrefix(text);
-    if (prefix !== null) addresses.push(prefix);
-    else {
+    const earlier = prefix === null ? undefined : pathOf.get(prefix);
+    if (prefix === null) {
       faults.push(
-        `${path}[${index}]: ${quote(text)} is no address or prefix (no bits may be set past its length); valid: such as 192.0.2.7, 192.0.2.0/24, 2001:db8:7::/56`,
+        `${at}: ${quote(text)} is no address or prefix (no bits may be set past its length); valid: such as 192.0.2.7, 192.0.2.0/24, 2001:db8:7::/56`,
       );
-    }
+    } else if (earlier === undefined) pathOf.set(prefix, at);
+    else faults.push(`${at}: ${quote(text)} stands already in ${earlier}; valid: each prefix once`);
   }
-  return sortedSet(addresses);
+  return [...pathOf.keys()].sort();
 }
 
 function canonicalCpeIds(texts: readonly string[], path: string, faults: string[]): string[] {

@@ -257,6 +257,14 @@ describe('what cannot be', () => {
     ]);
   });
 
+  test('a prefix given twice is a fault, in whatever form it is written', async () => {
+    const store = await aHomeStore();
+    const addresses = ['192.0.2.9', '2001:db8::/56', '::ffff:192.0.2.9/128'];
+    expect((await saidOf(store, [], { addresses })).split('\n')).toEqual([
+      'subscribers[0].addresses[2]: "::ffff:192.0.2.9/128" stands already in subscribers[0].addresses[0]; valid: each prefix once',
+    ]);
+  });
+
   test('a value of the wrong shape names the field and the valid values', async () => {
     const store = await aHomeStore();
     const schedule = { target: 'internet', from: '9:00', to: '10:00', days: ['monday'] };
