@@ -14,7 +14,7 @@
  * list, and the image with 11 n. `octetsMax` of the report says what it was.
  */
 
-import { nameToText } from '../dns/name.ts';
+import { NAME_BYTES_MAX, nameToText, writeName } from '../dns/name.ts';
 import type { SuffixHashes } from '../dns/suffix-hashes.ts';
 import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
 import { AppError } from '../lib/errors.ts';
@@ -39,7 +39,6 @@ import type {
   RefusalReason,
 } from './formats/list-format.ts';
 import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
-import type { ListFormat } from './formats/parse-list.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
 import type { BlocklistImage } from './image.ts';
 import { addToFilter, createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
@@ -47,7 +46,8 @@ import { SetRegistry } from './set-registry.ts';
 
 /** Full slots among all slots of an image. */
 const IMAGE_LOAD = 0.78;
-const NAMES_MAX = 20_000_000;
+/** Of an image, and so of a list. */
+export const NAMES_MAX = 20_000_000;
 const FAULTS_KEPT = 100;
 /** Octets of a line with a short name, for the first guess at the table's size. */
 const OCTETS_A_LINE: Readonly<Record<ListFormatName, number>> = {
@@ -77,6 +77,8 @@ export interface CompileList {
    * Left out: as the format does.
    */
   readonly coversSubdomains?: boolean;
+  /** Names that an editor has taken out of the list, with all below them; in text, lower-case. */
+  readonly except?: readonly string[];
   /** Only read; once, or three times where it may hold exceptions. */
   readonly content: ListContent;
 }
@@ -84,12 +86,14 @@ export interface CompileList {
 export interface CompileOptions {
   /**
    * The gate: why a name may not stand in a list, or null.
-   * @param name lower-cased wire octets with the root, valid only during the call
+   * @param name lower-cased wire octets with the root, valid only during the call, as are its hashes
    */
   readonly isRefused: (
     name: Uint8Array,
     length: number,
     labelCount: number,
+    hashes: SuffixHashes,
+    categoryBit: number,
   ) => RefusalReason | null;
 }
 
@@ -213,26 +217,54 @@ function createBuild(
 }
 
 /** Many lists overlap, so beyond some size the table had better grow than be too large. */
-function guessNames(lists: readonly CompileList[]): number {
+export function guessNames(lists: readonly Pick<CompileList, 'format' | 'content'>[]): number {
   const guesses = lists.map(({ format, content }) => content.length / OCTETS_A_LINE[format]);
   const sum = guesses.reduce((all, guess) => all + guess, 0);
   return Math.max(Math.min(sum, GUESS_OF_ALL_MAX), ...guesses);
 }
 
-/** Reads a list for its exceptions alone, where its format and content can have any. */
+/** Corrections, and the exceptions of the list itself: it is read for them where it can have any. */
 function gatherExceptions(build: Build, index: number, list: CompileList): void {
+  const { hashes, seed, exceptions } = build;
+  const correction = new Uint8Array(NAME_BYTES_MAX);
+  for (const text of list.except ?? []) {
+    const length = writeName(text, correction);
+    if (length === 0) continue;
+    hashSuffixes(hashes, seed, correction, 0);
+    exceptions.correct(index, correction, length, hashes);
+  }
   const format = LIST_FORMATS[list.format];
   if (!format.mayHaveExceptions(list.content)) return;
-  const { hashes, seed, options, exceptions } = build;
   format.parse(list.content, {
     entry: ignore,
     reject: ignore,
     exception(name, length, coverage) {
       hashSuffixes(hashes, seed, name, 0);
-      if (options.isRefused(name, length, hashes.labelCount) !== null) return;
+      if (refusalOfException(build, list, name, length) !== null) return;
       exceptions.add(index, name, length, hashes, coverage);
     },
   });
+}
+
+/** What the gate says of the name whose hashes are at hand. */
+function refusalOf(
+  { hashes, options }: Build,
+  { categoryBit }: CompileList,
+  name: Uint8Array,
+  length: number,
+): RefusalReason | null {
+  return options.isRefused(name, length, hashes.labelCount, hashes, categoryBit);
+}
+
+/** An exception must not open a whole top-level domain, but it may open what is open anyway. */
+function refusalOfException(
+  build: Build,
+  list: CompileList,
+  name: Uint8Array,
+  length: number,
+): RefusalReason | null {
+  const refusal = refusalOf(build, list, name, length);
+  return refusal === 'protected' ? null : refusal;
 }
 
 function ignore(): void {
@@ -245,17 +277,17 @@ function insertList(build: Build, index: number, list: CompileList): ListReport 
   build.sets.selectCategory(list.categoryBit);
   const hasOwnExceptions = build.exceptions.hasOwn(index);
   const isNoted = build.exceptions.concerns(index);
-  const { hashes, seed, options, exceptions } = build;
+  const { hashes, seed, exceptions } = build;
   const sink: ListSink = {
     entry(name, length, lineCoverage, line) {
       hashSuffixes(hashes, seed, name, 0);
-      const refusal = options.isRefused(name, length, hashes.labelCount);
+      const refusal = refusalOf(build, list, name, length);
       if (refusal !== null) {
         refuse(report, line, refusal, name);
         return;
       }
       report.entries++;
-      let coverage = coverageOf(format, list, lineCoverage);
+      let coverage = coverageOf(list, lineCoverage);
       if (hasOwnExceptions) coverage = exceptions.keptOf(index, hashes, coverage);
       if (coverage === 0) {
         report.excepted++;
@@ -267,7 +299,7 @@ function insertList(build: Build, index: number, list: CompileList): ListReport 
     },
     exception(name, length, _coverage, line) {
       hashSuffixes(hashes, seed, name, 0);
-      const refusal = options.isRefused(name, length, hashes.labelCount);
+      const refusal = refusalOfException(build, list, name, length);
       if (refusal === null) report.exceptions++;
       else refuse(report, line, refusal, name);
     },
@@ -280,8 +312,13 @@ function insertList(build: Build, index: number, list: CompileList): ListReport 
   return report;
 }
 
-function coverageOf(format: ListFormat, list: CompileList, lineCoverage: number): number {
-  if (!format.isCoverageOfList || list.coversSubdomains === undefined) return lineCoverage;
+/** What an entry covers: its line says it, or the list. */
+export function coverageOf(
+  list: Pick<CompileList, 'format' | 'coversSubdomains'>,
+  lineCoverage: number,
+): number {
+  const { isCoverageOfList } = LIST_FORMATS[list.format];
+  if (!isCoverageOfList || list.coversSubdomains === undefined) return lineCoverage;
   return list.coversSubdomains ? COVER_EXACT | COVER_BELOW : COVER_EXACT;
 }
 

@@ -9,6 +9,9 @@
  *     note      for each entry: remembered where it lies above some exception of its category
  *     resolve   at the end: at which names a category that is inherited from above must end
  *
+ * Exceptions are those that the list itself writes, and corrections: names that an editor has taken out
+ * of it. A correction takes out all below it too, whatever exceptions mean in the list's format.
+ *
  * Only exceptions and the names above them are held here, so the cost of `keptOf` and `note` is one
  * small table, and only lists of categories with exceptions pay it.
  */
@@ -31,6 +34,7 @@ export interface ExceptionList {
 interface Exception {
   readonly list: number;
   coverage: number;
+  isCorrection: boolean;
 }
 
 /** A name that is an exception, or that lies above one. */
@@ -66,6 +70,7 @@ export class Exceptions {
     return this.#categories.has(this.#lists[list]!.categoryBit);
   }
 
+  /** An exception that the list itself writes. */
   add(
     list: number,
     name: Uint8Array,
@@ -73,10 +78,27 @@ export class Exceptions {
     hashes: SuffixHashes,
     coverage: number,
   ): void {
+    this.#add(list, name, length, hashes, coverage, false);
+  }
+
+  /** A name that an editor has taken out of the list, and all below it. */
+  correct(list: number, name: Uint8Array, length: number, hashes: SuffixHashes): void {
+    this.#add(list, name, length, hashes, COVER_BOTH, true);
+  }
+
+  #add(
+    list: number,
+    name: Uint8Array,
+    length: number,
+    hashes: SuffixHashes,
+    coverage: number,
+    isCorrection: boolean,
+  ): void {
     const whole = this.#watch(hashes, hashes.labelCount);
     const same = whole.exceptions.find((exception) => exception.list === list);
     if (same !== undefined) {
       same.coverage |= coverage;
+      same.isCorrection ||= isCorrection;
       return;
     }
     if (++this.#count > EXCEPTIONS_MAX) {
@@ -86,7 +108,7 @@ export class Exceptions {
       );
     }
     whole.name ??= name.slice(0, length);
-    whole.exceptions.push({ list, coverage });
+    whole.exceptions.push({ list, coverage, isCorrection });
     this.#categories.add(this.#lists[list]!.categoryBit);
     this.#listsWithExceptions.add(list);
     for (let suffix = 1; suffix < hashes.labelCount; suffix++) this.#watch(hashes, suffix);
@@ -95,12 +117,13 @@ export class Exceptions {
   /** What remains of an entry's coverage after the exceptions of its own list; 0 = nothing. */
   keptOf(list: number, hashes: SuffixHashes, coverage: number): number {
     const whole = hashes.labelCount;
-    const kept = coverage & ~this.#exceptedAt(list, hashes, whole);
-    if (this.#lists[list]!.exceptions === 'longest') return kept;
+    const isLongest = this.#lists[list]!.exceptions === 'longest';
     for (let suffix = 1; suffix < whole; suffix++) {
-      if ((this.#exceptedAt(list, hashes, suffix) & COVER_BELOW) !== 0) return 0;
+      const above = this.#exceptionAt(list, hashes, suffix);
+      if (above === undefined || (above.coverage & COVER_BELOW) === 0) continue;
+      if (!isLongest || above.isCorrection) return 0;
     }
-    return kept;
+    return coverage & ~(this.#exceptionAt(list, hashes, whole)?.coverage ?? 0);
   }
 
   /** Remembers an entry that covers below, where it lies above an exception. */
@@ -156,11 +179,10 @@ export class Exceptions {
     return lists;
   }
 
-  #exceptedAt(list: number, hashes: SuffixHashes, suffix: number): number {
+  #exceptionAt(list: number, hashes: SuffixHashes, suffix: number): Exception | undefined {
     const id = this.#index.find(hashes, suffix);
-    if (id < 0) return 0;
-    const own = this.#watched[id]!.exceptions.find((exception) => exception.list === list);
-    return own?.coverage ?? 0;
+    if (id < 0) return undefined;
+    return this.#watched[id]!.exceptions.find((exception) => exception.list === list);
   }
 
   #watch(hashes: SuffixHashes, suffix: number): WatchedName {

@@ -42,6 +42,24 @@ export function lookUpCategories(
   return isFound && hasAnyBit(mask);
 }
 
+/**
+ * The same for what is below the name, wherever no list names it by itself: the name is an ancestor there,
+ * and no name ends the walk. For who compares lists.
+ */
+export function lookUpBelow(
+  blocklist: BlocklistImage,
+  hashes: SuffixHashes,
+  mask: Uint32Array,
+): boolean {
+  for (let word = 0; word < MASK_WORDS; word++) mask[word] = 0;
+  const last = Math.min(hashes.labelCount, blocklist.labelsMax);
+  for (let suffix = blocklist.labelsMin; suffix <= last; suffix++) {
+    const set = findSet(blocklist, hashes, suffix);
+    if (set !== 0) applySet(blocklist.sets, set * SET_WORDS, SET_BELOW, mask);
+  }
+  return hasAnyBit(mask);
+}
+
 /** The set number of one suffix, 0 where no list names it. The probe ends: a slot is always empty. */
 function findSet(blocklist: BlocklistImage, hashes: SuffixHashes, suffix: number): number {
   const slots = blocklist.slots;
@@ -55,6 +73,22 @@ function findSet(blocklist: BlocklistImage, hashes: SuffixHashes, suffix: number
     const set = word & 0xffff;
     if (set === 0) return 0;
     if (word >>> 16 === tag && slots[slot * 2] === low) return set;
+    if (++slot === slotCount) slot = 0;
+  }
+}
+
+/**
+ * Where one suffix stands in the table, −1 where no list names it: for who counts names, once each.
+ * The walk is that of `findSet`, which the query path has without this answer.
+ */
+export function findSlot(blocklist: BlocklistImage, hashes: SuffixHashes, suffix: number): number {
+  const { slots, slotCount } = blocklist;
+  const tag = hashes.high[suffix]! & 0xffff;
+  let slot = (hashes.high[suffix]! * blocklist.slotScale) | 0;
+  for (;;) {
+    const word = slots[slot * 2 + 1]!;
+    if ((word & 0xffff) === 0) return -1;
+    if (word >>> 16 === tag && slots[slot * 2] === hashes.low[suffix]!) return slot;
     if (++slot === slotCount) slot = 0;
   }
 }

@@ -3,7 +3,9 @@
  * and no memory is spent on line numbers for millions of names.
  */
 
-import type { ListContent, ListFormatName } from './formats/list-format.ts';
+import { NAME_BYTES_MAX, writeName } from '../dns/name.ts';
+import { type CompileList, coverageOf } from './compile.ts';
+import type { ListContent } from './formats/list-format.ts';
 import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
 import { forEachLine, textOf } from './formats/lines.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
@@ -16,27 +18,23 @@ export interface ListPlace {
 
 /**
  * The first line with the longest name that covers `name`; null where the list does not cover it,
- * or takes it out again.
+ * or it was taken out again, by the list itself or by an editor.
  * @param name lower-cased wire octets with the root
- * @param coversSubdomains as in `CompileList`
  */
 export function findInList(
-  content: ListContent,
-  formatName: ListFormatName,
+  list: Pick<CompileList, 'content' | 'format' | 'coversSubdomains' | 'except'>,
   name: Uint8Array,
   length: number,
-  coversSubdomains?: boolean,
 ): ListPlace | null {
-  const format = LIST_FORMATS[formatName];
+  const { content, except = [] } = list;
+  if (except.some((text) => isCorrected(text, name, length))) return null;
+  const format = LIST_FORMATS[list.format];
   const best = { line: 0, length: 0, exception: 0 };
   const needed = (found: number): number => (found === length ? COVER_EXACT : COVER_BELOW);
   format.parse(content, {
     entry(entry, entryLength, lineCoverage, line) {
       if (entryLength <= best.length || !isSuffix(entry, entryLength, name, length)) return;
-      const isOfList = format.isCoverageOfList && coversSubdomains !== undefined;
-      const listCoverage = coversSubdomains === true ? COVER_EXACT | COVER_BELOW : COVER_EXACT;
-      const coverage = isOfList ? listCoverage : lineCoverage;
-      if ((coverage & needed(entryLength)) === 0) return;
+      if ((coverageOf(list, lineCoverage) & needed(entryLength)) === 0) return;
       best.line = line;
       best.length = entryLength;
     },
@@ -50,6 +48,12 @@ export function findInList(
   });
   if (best.line === 0 || best.exception >= best.length) return null;
   return { line: best.line, text: textOfLine(content, best.line) };
+}
+
+function isCorrected(text: string, name: Uint8Array, length: number): boolean {
+  const correction = new Uint8Array(NAME_BYTES_MAX);
+  const correctionLength = writeName(text, correction);
+  return correctionLength > 0 && isSuffix(correction, correctionLength, name, length);
 }
 
 /** True where `suffix` is the name itself or lies above it. */

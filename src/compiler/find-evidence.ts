@@ -3,7 +3,7 @@
 import { findInList } from '../blocklist/provenance.ts';
 import type { EvidenceDone, EvidenceRequest, ListPlaceFound } from './messages.ts';
 import { readNewestInput } from './newest-input.ts';
-import { openList } from './open-list.ts';
+import { openList } from '../lists/open-list.ts';
 
 /** Enough to tell the versions of one list apart. */
 const VERSION_DIGITS = 12;
@@ -14,12 +14,11 @@ export async function findEvidence(request: EvidenceRequest): Promise<EvidenceDo
   const places: ListPlaceFound[] = [];
   for (const source of lists.filter(({ category }) => request.categories.includes(category))) {
     const { list, refuseDamage } = openList(source);
-    const { id, format, content, coversSubdomains } = list;
-    const place = findInList(content, format, name, name.length, coversSubdomains);
+    const place = findInList(list, name, name.length);
     refuseDamage();
     if (place !== null) {
       const version = source.contentSha256.slice(0, VERSION_DIGITS);
-      places.push({ list: id, version, line: place.line, text: place.text });
+      places.push({ list: list.id, version, line: place.line, text: place.text });
     }
   }
   return { kind: 'found', job: request.job, places };

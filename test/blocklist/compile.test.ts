@@ -60,11 +60,13 @@ function listsOf(format: ListFormatName): fc.Arbitrary<{ list: CompileList; naiv
       categoryBit: fc.constantFrom(3, 200),
       entries: fc.array(name, { maxLength: 8 }),
       exceptions: fc.array(name, { maxLength: hasExceptions ? 5 : 0 }),
+      corrections: fc.array(names, { maxLength: 2 }),
     })
     .map((parts) => {
       const exceptionRule = format === 'adblock' ? 'all' : 'longest';
       const naive: NaiveList = { ...parts, exceptionRule };
-      return { naive, list: aList(format, parts.categoryBit, WRITERS[format](naive).join('\n')) };
+      const text = WRITERS[format](naive).join('\n');
+      return { naive, list: aList(format, parts.categoryBit, text, { except: parts.corrections }) };
     });
 }
 
@@ -74,7 +76,7 @@ const someLists = fc.array(
 );
 
 describe('the compiled image', () => {
-  test('says of every name what the lists say, exceptions and overlaps of all formats included', () => {
+  test('says of every name what the lists say: exceptions, corrections and overlaps of all formats', () => {
     fc.assert(
       fc.property(someLists, fc.array(names, { maxLength: 30 }), (lists, asked) => {
         const { blocklist } = compile(...lists.map(({ list }) => list));
@@ -92,7 +94,7 @@ describe('the compiled image', () => {
       fc.property(someLists, names, (lists, name) => {
         const wire = wireName(name);
         for (const { list, naive } of lists) {
-          const place = findInList(list.content, list.format, wire, wire.length);
+          const place = findInList(list, wire, wire.length);
           expect(place !== null).toBe(covers(naive, name));
         }
       }),
@@ -220,6 +222,35 @@ describe('the gate', () => {
     );
     expect(categoriesOf(blocklist, 'co.example')).toEqual([]);
     expect(categoriesOf(blocklist, 'bad.co.example')).toEqual([1]);
+  });
+
+  test('is told hashes and category, and lets a list take out what it may not hold', () => {
+    const lists = [
+      aList('adblock', 1, '||a.example^\n@@||a.example^'),
+      aList('domains', 2, 'a.example'),
+    ];
+    const { blocklist, report } = compileBlocklist(lists, SEED, {
+      isRefused: (_name, _length, labels, hashes, bit) =>
+        hashes.labelCount === labels && bit === 1 ? 'protected' : null,
+    });
+    expect(report.lists.map(({ refused }) => refused)).toEqual([{ protected: 1 }, {}]);
+    expect(categoriesOf(blocklist, 'a.example')).toEqual([2]);
+  });
+});
+
+describe('a correction', () => {
+  test('takes a name and all below it out of its own list, and is counted', () => {
+    const { blocklist, report } = compile(
+      aList('rpz', 1, '*.example.org CNAME .\nbad.a.example.org CNAME .', {
+        except: ['a.example.org'],
+      }),
+      aList('domains', 1, 'b.a.example.org'),
+    );
+    expect(categoriesOf(blocklist, 'x.example.org')).toEqual([1]);
+    expect(categoriesOf(blocklist, 'a.example.org')).toEqual([]);
+    expect(categoriesOf(blocklist, 'bad.a.example.org')).toEqual([]);
+    expect(categoriesOf(blocklist, 'b.a.example.org')).toEqual([1]);
+    expect(report.lists[0]).toMatchObject({ entries: 2, excepted: 1, exceptions: 0 });
   });
 });
 

@@ -16,6 +16,8 @@ export interface NaiveList {
   readonly exceptionRule: 'all' | 'longest';
   readonly entries: readonly NaiveName[];
   readonly exceptions: readonly NaiveName[];
+  /** Names that an editor has taken out, with all below them. */
+  readonly corrections?: readonly string[];
 }
 
 /** The categories of a name in rising order: those of which any list covers it. */
@@ -25,6 +27,8 @@ export function naiveCategories(lists: readonly NaiveList[], name: string): numb
 }
 
 export function covers(list: NaiveList, name: string): boolean {
+  const corrections = list.corrections ?? [];
+  if (corrections.some((one) => name === one || name.endsWith(`.${one}`))) return false;
   const entry = longestSpeaking(list.entries, name);
   const exception = longestSpeaking(list.exceptions, name);
   if (list.exceptionRule === 'all') return entry >= 0 && exception < 0;

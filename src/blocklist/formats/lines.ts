@@ -1,6 +1,7 @@
 /**
  * The one line reader of all formats, over octets: LF, CRLF and CR end a line, a UTF-8 byte order
- * mark is skipped, white space around a line is trimmed, blank lines are passed over.
+ * mark is skipped (at any line, as lists are put together from files), white space around a line is
+ * trimmed, blank lines are passed over. A line of HTML is a line of no list and is refused as what it is.
  */
 
 import type { FaultReason, ListContent, ListSink } from './list-format.ts';
@@ -12,6 +13,11 @@ export const LINE_OCTETS_MAX = 4096;
 
 const LF = 0x0a;
 const CR = 0x0d;
+const LESS_THAN = 0x3c;
+const BANG = 0x21;
+const SLASH = 0x2f;
+const QUESTION = 0x3f;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
 
 /** The line at hand; one object is reused for all lines of a list. */
 export interface ListLine {
@@ -45,7 +51,7 @@ export function forEachLine(
   const line: ListLine = { content: octets, start: 0, end: 0, number: 0, name };
   while (advance(window)) {
     const { end: windowEnd } = window;
-    let at = line.number === 0 ? skipByteOrderMark(octets, windowEnd) : window.start;
+    let at = window.start;
     while (at < windowEnd) {
       const end = findLineEnd(octets, at, windowEnd);
       line.number++;
@@ -54,9 +60,12 @@ export function forEachLine(
         reject(line, sink, 'line-too-long', at, end);
         afterTooLong();
       } else {
-        line.start = skipSpace(octets, at, end);
+        line.start = skipSpace(octets, skipByteOrderMark(octets, at, end), end);
         line.end = trimSpace(octets, line.start, end);
-        if (line.end > line.start) parseLine(line, sink);
+        if (line.end > line.start) {
+          if (isMarkup(octets, line.start)) reject(line, sink, 'markup');
+          else parseLine(line, sink);
+        }
       }
       at = end + (octets[end] === CR && octets[end + 1] === LF ? 2 : 1);
     }
@@ -166,6 +175,17 @@ function findLineEnd(octets: Uint8Array, at: number, windowEnd: number): number 
   return at;
 }
 
-function skipByteOrderMark(octets: Uint8Array, end: number): number {
-  return end >= 3 && octets[0] === 0xef && octets[1] === 0xbb && octets[2] === 0xbf ? 3 : 0;
+function skipByteOrderMark(octets: Uint8Array, at: number, end: number): number {
+  const [first, second, third] = BYTE_ORDER_MARK;
+  if (octets[at] !== first) return at;
+  return at + 3 <= end && octets[at + 1] === second && octets[at + 2] === third ? at + 3 : at;
+}
+
+/** `<html`, `</p`, `<!-- `, `<?xml`: no format has a line that begins so. */
+function isMarkup(octets: Uint8Array, at: number): boolean {
+  if (octets[at] !== LESS_THAN) return false;
+  const next = octets[at + 1]!;
+  const lower = next | 0x20;
+  if (lower >= 0x61 && lower <= 0x7a) return true;
+  return next === BANG || next === SLASH || next === QUESTION;
 }

@@ -46,6 +46,8 @@ export type FaultReason =
   | 'bad-idn'
   | 'ip-address'
   | 'line-too-long'
+  | 'bad-wildcard'
+  | 'markup'
   | 'bad-syntax'
   | 'unsupported-rule'
   | 'unsupported-modifier'

@@ -23,6 +23,7 @@ const FAULTS: readonly FaultReason[] = [
   'name-too-long',
   'ip-address',
   'bad-idn',
+  'bad-wildcard',
 ];
 const BAD_NAME = -1;
 const BAD_CHARACTER = -2;
@@ -30,6 +31,7 @@ const LABEL_TOO_LONG = -3;
 const NAME_TOO_LONG = -4;
 const IP_ADDRESS = -5;
 const BAD_IDN = -6;
+const BAD_WILDCARD = -7;
 
 /** Reads the name in [start, end) and hands it to the sink, or refuses it. */
 export function emitEntry(
@@ -109,6 +111,8 @@ function readUnusualName(
 ): number {
   const text = textOf(content, start, end);
   if (/^[0-9a-f.:/%[\]]+$/i.test(text) && /:.*:|\//.test(text)) return IP_ADDRESS;
+  // What a format allows in front of a name, `*.`, it has passed over: an asterisk elsewhere means many names.
+  if (text.includes('*')) return BAD_WILDCARD;
   if (!isUnicode) return BAD_CHARACTER;
   if (end - start > 4 * NAME_BYTES_MAX) return NAME_TOO_LONG;
   const ascii = toAscii(content.subarray(start, end));
