@@ -11,19 +11,20 @@ import { compileBlocklist } from '../blocklist/compile.ts';
 import { BLOCKLIST_IMAGE_VERSION, openBlocklistImage } from '../blocklist/image.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { seedIdOf } from '../lib/half-siphash.ts';
-import { createGate } from '../lists/gate.ts';
+import { createProtectingGate } from '../lists/gate.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import { openPolicyImage } from '../policy/check-image.ts';
+import { PROTECTED_CATEGORY } from '../store/canonical.ts';
 import type { CompileInput } from '../store/compile-input.ts';
 import { readAddressFingerprint } from './address-fingerprint.ts';
 import { currentBlocklistKey, writeImages } from './image-folder.ts';
 import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
 import { readNewestInput } from './newest-input.ts';
-import { openList } from './open-list.ts';
+import { openList } from '../lists/open-list.ts';
 import { type CompileData, toPolicyInput } from './to-policy-input.ts';
 
 /** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
-const PARSERS_VERSION = 2;
+const PARSERS_VERSION = 3;
 
 export const IMAGES_FOLDER = 'images';
 
@@ -74,6 +75,7 @@ function keyOf(input: CompileInput, seed: HashSeed): string {
     list.categoryBit,
     list.format,
     list.coversSubdomains,
+    list.except,
     list.contentSha256,
   ]);
   const made = [PARSERS_VERSION, BLOCKLIST_IMAGE_VERSION, seedIdOf(seed), lists];
@@ -89,7 +91,11 @@ interface CompiledLists {
 function compileLists(input: CompileInput, seed: HashSeed): CompiledLists {
   const opened = input.lists.map(openList);
   const lists = opened.map(({ list }) => list);
-  const { buffer, report } = compileBlocklist(lists, seed, { isRefused: createGate() });
+  const protectedLists = lists.filter(
+    (_, index) => input.lists[index]?.category === PROTECTED_CATEGORY,
+  );
+  const isRefused = createProtectingGate(protectedLists, seed);
+  const { buffer, report } = compileBlocklist(lists, seed, { isRefused });
   for (const { refuseDamage } of opened) refuseDamage();
   const summaries = report.lists.map(({ id, entries }) => ({ id, entries }));
   return { buffer, lists: summaries, octetsMax: report.octetsMax };

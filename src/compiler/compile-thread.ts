@@ -1,20 +1,31 @@
 /**
  * The compile thread: reads one revision, compiles its images, puts them on the disk and hands them
  * to the main thread; it looks at new lists before they are accepted, and reads lists again for
- * `explain`. It is a thread of its own, of low priority, so that neither queries nor the API wait.
+ * `explain` and for editors. It is a thread of its own, of low priority, so that neither queries nor the API wait.
  */
 
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
-import { inThreadInspector } from '../lists/inspect-content.ts';
+import { createInspector } from '../lists/inspector.ts';
+import { readUsage } from '../lists/list-usage.ts';
 import { readPolicyData } from '../lists/read-policy-data.ts';
 import { compileProfile } from './compile-profile.ts';
 import { compileRevision } from './compile-revision.ts';
 import { findEvidence } from './find-evidence.ts';
 import { lowerThreadPriority } from './lower-priority.ts';
-import type { CompileFailed, CompilerDone, CompilerRequest, InspectDone } from './messages.ts';
-import type { InspectRequest } from './messages.ts';
+import { readNewestInput } from './newest-input.ts';
+import type {
+  CompareDone,
+  CompareRequest,
+  CompileFailed,
+  CompilerDone,
+  CompilerRequest,
+  InspectDone,
+  InspectRequest,
+  UsageDone,
+  UsageRequest,
+} from './messages.ts';
 
 assert(parentPort !== null, 'the compile thread is started as a worker');
 const port = parentPort;
@@ -41,11 +52,27 @@ function run(request: CompilerRequest): Promise<CompilerDone> {
       return findEvidence(request);
     case 'inspect':
       return inspect(request);
+    case 'compare':
+      return compare(request);
+    case 'usage':
+      return usage(request);
   }
 }
 
-async function inspect({ job, content, format }: InspectRequest): Promise<InspectDone> {
-  return { kind: 'inspected', job, report: await inThreadInspector.inspect(content, format) };
+async function inspect({ job, dataDir, content, format }: InspectRequest): Promise<InspectDone> {
+  const report = await createInspector(dataDir).inspect(content, format);
+  return { kind: 'inspected', job, report };
+}
+
+async function compare(request: CompareRequest): Promise<CompareDone> {
+  const { job, dataDir, candidate, format, comparison, asked } = request;
+  const findings = await createInspector(dataDir, asked).compare(candidate, format, comparison);
+  return { kind: 'compared', job, findings };
+}
+
+async function usage({ job, dataDir, asked }: UsageRequest): Promise<UsageDone> {
+  const { lists } = await readNewestInput(dataDir);
+  return { kind: 'used', job, usage: readUsage(lists, asked) };
 }
 
 function toFailure(job: number, error: unknown): CompileFailed {

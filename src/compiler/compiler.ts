@@ -14,7 +14,15 @@ import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
-import type { ContentFile, ContentInspector, ListReport } from '../store/list-report.ts';
+import type { AskedName } from '../lists/compare.ts';
+import type { UsageReport } from '../lists/list-usage.ts';
+import type {
+  ContentFile,
+  ContentInspector,
+  GateComparison,
+  GateFindings,
+  ListReport,
+} from '../store/list-report.ts';
 import type {
   CompileDone,
   CompilerDone,
@@ -47,6 +55,8 @@ interface Job {
 }
 
 export class Compiler implements ContentInspector {
+  /** The names that are asked for most, the most asked first; whoever knows them says how to ask. */
+  askedNames: () => readonly AskedName[] = () => [];
   readonly #options: CompilerOptions;
   readonly #clock: Clock;
   #waiting: Job[] = [];
@@ -56,6 +66,7 @@ export class Compiler implements ContentInspector {
   #jobNumber = 0;
   #idleTimer: NodeJS.Timeout | null = null;
   #lastSearch: Promise<unknown> = Promise.resolve();
+  #usage: Promise<UsageReport> | null = null;
   #isClosed = false;
 
   constructor(options: CompilerOptions) {
@@ -122,10 +133,49 @@ export class Compiler implements ContentInspector {
     content: Uint8Array | ContentFile,
     format: ListFormatName | null,
   ): Promise<ListReport> {
+    const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const done = await this.#run({ kind: 'inspect', job, content, format });
+    const done = await this.#run({ kind: 'inspect', job, dataDir, content, format });
     assert(done.kind === 'inspected', 'a look ends inspected or failed');
     return done.report;
+  }
+
+  /** As `ContentInspector`; `STOPPING` and `COMPILE_FAILED` say nothing about the content. */
+  async compare(
+    candidate: Uint8Array | ContentFile,
+    format: ListFormatName,
+    comparison: GateComparison,
+  ): Promise<GateFindings> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const asked = this.askedNames();
+    const done = await this.#run({
+      kind: 'compare',
+      job,
+      dataDir,
+      candidate,
+      format,
+      comparison,
+      asked,
+    });
+    assert(done.kind === 'compared', 'a comparison ends compared or failed');
+    return done.findings;
+  }
+
+  /** What each list is good for. All lists are read; who asks meanwhile gets the same answer. */
+  usage(): Promise<UsageReport> {
+    this.#usage ??= this.#readUsage().finally(() => {
+      this.#usage = null;
+    });
+    return this.#usage;
+  }
+
+  async #readUsage(): Promise<UsageReport> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'usage', job, dataDir, asked: this.askedNames() });
+    assert(done.kind === 'used', 'a reading of usage ends so or failed');
+    return done.usage;
   }
 
   /**

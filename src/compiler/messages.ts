@@ -2,7 +2,14 @@
 
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
-import type { ContentFile, ListReport } from '../store/list-report.ts';
+import type { AskedName } from '../lists/compare.ts';
+import type { UsageReport } from '../lists/list-usage.ts';
+import type {
+  ContentFile,
+  GateComparison,
+  GateFindings,
+  ListReport,
+} from '../store/list-report.ts';
 
 /** Compile the newest committed revision, put the images on the disk, hand them over. */
 export interface CompileRequest {
@@ -86,6 +93,7 @@ export interface ProfileDone {
 export interface InspectRequest {
   readonly kind: 'inspect';
   readonly job: number;
+  readonly dataDir: string;
   readonly content: Uint8Array | ContentFile;
   /** Null: find it out. */
   readonly format: ListFormatName | null;
@@ -97,6 +105,39 @@ export interface InspectDone {
   readonly report: ListReport;
 }
 
+/** Compare a content that was looked at with what is in force. */
+export interface CompareRequest {
+  readonly kind: 'compare';
+  readonly job: number;
+  readonly dataDir: string;
+  readonly candidate: Uint8Array | ContentFile;
+  readonly format: ListFormatName;
+  readonly comparison: GateComparison;
+  /** The names that are asked for most here, the most asked first. */
+  readonly asked: readonly AskedName[];
+}
+
+export interface CompareDone {
+  readonly kind: 'compared';
+  readonly job: number;
+  readonly findings: GateFindings;
+}
+
+/** Read all lists and say what each is good for. */
+export interface UsageRequest {
+  readonly kind: 'usage';
+  readonly job: number;
+  readonly dataDir: string;
+  /** As in `CompareRequest`. */
+  readonly asked: readonly AskedName[];
+}
+
+export interface UsageDone {
+  readonly kind: 'used';
+  readonly job: number;
+  readonly usage: UsageReport;
+}
+
 /** Every kind of job can fail. */
 export interface CompileFailed {
   readonly kind: 'failed';
@@ -106,6 +147,13 @@ export interface CompileFailed {
   readonly faults: readonly string[];
 }
 
-export type CompilerRequest = CompileRequest | ProfileRequest | EvidenceRequest | InspectRequest;
-export type CompilerDone = CompileDone | ProfileDone | EvidenceDone | InspectDone;
+export type CompilerRequest =
+  | CompileRequest
+  | ProfileRequest
+  | EvidenceRequest
+  | InspectRequest
+  | CompareRequest
+  | UsageRequest;
+export type CompilerDone =
+  CompileDone | ProfileDone | EvidenceDone | InspectDone | CompareDone | UsageDone;
 export type CompilerResponse = CompilerDone | CompileFailed;

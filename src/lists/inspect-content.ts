@@ -1,9 +1,16 @@
 /**
  * Looks at the content of a list before any row names it: is it a list at all, in which format, how
  * many names pass the gate, what is wrong with the rest. A content that can be no list is refused,
- * so an error page or an empty download never takes the place of a good list.
+ * so an error page or an empty download never takes the place of a good list, nor does a download
+ * in whose middle an error page stands.
+ *
+ * Whatever the content, memory is bounded: lines pass through a window, names become hashes in one
+ * table (for the duplicates), and the first hundred faults are kept.
  */
 
+import { randomBytes } from 'node:crypto';
+import { BUILD_SET, BuildTable } from '../blocklist/build-table.ts';
+import { guessNames, NAMES_MAX } from '../blocklist/compile.ts';
 import { DETECT_OCTETS, detectFormat } from '../blocklist/formats/detect.ts';
 import {
   FAULT_TEXT_MAX,
@@ -13,27 +20,18 @@ import {
 } from '../blocklist/formats/list-format.ts';
 import { LIST_FORMATS } from '../blocklist/formats/parse-list.ts';
 import { nameToText } from '../dns/name.ts';
+import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
 import { AppError } from '../lib/errors.ts';
-import type { ContentFile, ContentInspector, LineFault, ListReport } from '../store/list-report.ts';
-import { createGate, type Gate } from './gate.ts';
+import type { HashSeed } from '../lib/half-siphash.ts';
+import type { ContentFile, LineFault, ListReport } from '../store/list-report.ts';
+import { createGate, type NameGate } from './gate.ts';
 import { ListFile } from './list-file.ts';
 
 const FAULTS_KEPT = 100;
 /** More octets that are no text than this among the first make a content binary. */
 const SAMPLE_OCTETS = 4_096;
-
-/** Works on the thread of the caller; the server has the compile thread do it. */
-export const inThreadInspector: ContentInspector = {
-  inspect: (content, format) =>
-    // A rejection, not a throw: callers await.
-    new Promise((resolve) => {
-      resolve(
-        content instanceof Uint8Array
-          ? inspectContent(content, format)
-          : inspectFile(content, format),
-      );
-    }),
-};
+/** How a whole page begins and ends, wherever in a list it stands. */
+const PAGE = /^<(?:!doctype|\/?html|\/?head|\/?body)\b/i;
 
 /**
  * Reads the file once, in pieces, however large it is.
@@ -53,7 +51,8 @@ export function inspectFile(
   }
 }
 
-function refuseDamage(file: ListFile, sha256: string): void {
+/** @throws AppError `CONTENT_DAMAGED` where the file is not what its name says */
+export function refuseDamage(file: ListFile, sha256: string): void {
   if (file.digest() === sha256) return;
   throw new AppError(
     'CONTENT_DAMAGED',
@@ -74,7 +73,7 @@ export function inspectContent(content: ListContent, format: ListFormatName | nu
       `the format is not clear; name it with format: (${Object.keys(LIST_FORMATS).join(', ')})`,
     );
   }
-  const sink = new CountingSink(createGate());
+  const sink = new CountingSink(createGate(), guessNames([{ format: found, content }]));
   LIST_FORMATS[found].parse(content, sink);
   const report = sink.report(found, content.length);
   if (report.entries === 0) throw refused(emptiness(report));
@@ -90,6 +89,7 @@ function headOf(content: ListContent): Uint8Array {
 /** A given format does not make a web page a list. */
 function refuseForeign(head: Uint8Array): void {
   if (head.length === 0) throw refused('it is empty');
+  if (isUtf16(head)) throw refused('it is text in UTF-16; save it as UTF-8');
   const sample = head.subarray(0, SAMPLE_OCTETS);
   if (sample.includes(0)) throw refused('it is binary, not text');
   const start = Buffer.from(sample)
@@ -99,6 +99,12 @@ function refuseForeign(head: Uint8Array): void {
   if (start === '') throw refused('it is blank');
   // No list format has a line that begins like markup.
   if (/^<[!?a-z]/i.test(start)) throw refused('it is a web page');
+}
+
+/** By its byte order mark, in either order. */
+function isUtf16(head: Uint8Array): boolean {
+  const [first, second] = head;
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 }
 
 function emptiness(report: ListReport): string {
@@ -113,20 +119,31 @@ function refused(why: string): AppError {
 }
 
 class CountingSink implements ListSink {
-  readonly #gate: Gate;
+  readonly #gate: NameGate;
+  readonly #table: BuildTable;
+  /** Drawn anew for each look, so that nobody can write names that crowd one place of the table. */
+  readonly #seed: HashSeed = [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()];
+  readonly #hashes = createSuffixHashes();
   readonly #refused = new Map<string, number>();
   readonly #faults: LineFault[] = [];
   #entries = 0;
+  #duplicates = 0;
   #exceptions = 0;
 
-  constructor(gate: Gate) {
+  constructor(gate: NameGate, expectedNames: number) {
     this.#gate = gate;
+    this.#table = new BuildTable(expectedNames);
   }
 
   entry(name: Uint8Array, length: number, _coverage: number, line: number): void {
-    const reason = this.#gate(name, length, countLabels(name));
-    if (reason === null) this.#entries++;
-    else this.reject(line, reason, nameToText(name));
+    hashSuffixes(this.#hashes, this.#seed, name, 0);
+    const reason = this.#gate(name, length, this.#hashes.labelCount);
+    if (reason !== null) {
+      this.reject(line, reason, nameToText(name));
+      return;
+    }
+    this.#entries++;
+    this.#noteName();
   }
 
   exception(): void {
@@ -134,6 +151,9 @@ class CountingSink implements ListSink {
   }
 
   reject(line: number, reason: string, text: string): void {
+    if (reason === 'markup' && PAGE.test(text)) {
+      throw refused(`line ${line} begins a web page, so the download is broken`);
+    }
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
     if (this.#faults.length >= FAULTS_KEPT) return;
     this.#faults.push({ line, reason, text: text.slice(0, FAULT_TEXT_MAX) });
@@ -144,15 +164,23 @@ class CountingSink implements ListSink {
       format,
       octets,
       entries: this.#entries,
+      duplicates: this.#duplicates,
       exceptions: this.#exceptions,
       refused: Object.fromEntries(this.#refused),
       faults: this.#faults,
     };
   }
-}
 
-function countLabels(name: Uint8Array): number {
-  let labels = 0;
-  for (let at = 0; (name[at] ?? 0) !== 0; at += (name[at] ?? 0) + 1) labels++;
-  return labels;
+  /** Counts the name whose hashes are at hand where it was there before. */
+  #noteName(): void {
+    const { low, high, labelCount } = this.#hashes;
+    const at = this.#table.claim(low[labelCount] ?? 0, high[labelCount] ?? 0);
+    if (this.#table.words[at + BUILD_SET] !== 0) {
+      this.#duplicates++;
+      return;
+    }
+    this.#table.words[at + BUILD_SET] = 1;
+    this.#table.keep();
+    if (this.#table.count > NAMES_MAX) throw refused(`it has more than ${NAMES_MAX} names`);
+  }
 }

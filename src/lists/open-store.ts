@@ -2,7 +2,7 @@
 
 import type { ContentInspector } from '../store/list-report.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
-import { inThreadInspector } from './inspect-content.ts';
+import { createInspector } from './inspector.ts';
 import { readEngineIds } from './read-policy-data.ts';
 import { readSeedDocument } from './seed-document.ts';
 
@@ -13,7 +13,7 @@ import { readSeedDocument } from './seed-document.ts';
 export async function openStore(
   dataDir: string,
   options: StoreOptions = {},
-  inspector: ContentInspector = inThreadInspector,
+  inspector: ContentInspector = createInspector(dataDir),
 ): Promise<Store> {
   const store = await Store.open(dataDir, inspector, { engines: readEngineIds, ...options });
   try {

@@ -53,6 +53,8 @@ export interface CompileListSource {
   readonly format: ListFormatName;
   /** Null = as the format does. */
   readonly coversSubdomains: boolean | null;
+  /** Corrections, canonical names: taken out of the list, with all below them. */
+  readonly except: readonly string[];
   readonly contentSha256: string;
   /** Absolute or relative as the data folder was given; the file never changes. */
   readonly contentPath: string;
@@ -86,6 +88,21 @@ export async function readCompileInputFrom(dataDir: string): Promise<CompileInpu
   const db = openDatabase(dataDir, { isReadOnly: true });
   try {
     return await readCompileInput(db, dataDir);
+  } catch (error) {
+    throw toStoreError(error);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** The lists alone, services among them. */
+export async function readListSourcesFrom(dataDir: string): Promise<readonly CompileListSource[]> {
+  const db = openDatabase(dataDir, { isReadOnly: true });
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const bitOf = new Map((await readCategories(tx)).map(({ id, bit }) => [id, bit]));
+      return [...(await readLists(tx, dataDir, bitOf)), ...(await readServiceLists(tx))];
+    });
   } catch (error) {
     throw toStoreError(error);
   } finally {
@@ -231,6 +248,7 @@ async function readLists(
     categoryBit: bitOf.get(row.category) ?? 0,
     format: row.format as ListFormatName,
     coversSubdomains: row.covers_subdomains === null ? null : row.covers_subdomains === 1,
+    except: [],
     contentSha256: row.content_sha256,
     contentPath: join(dataDir, LISTS_FOLDER, row.content_sha256),
     octets: null,
@@ -248,6 +266,7 @@ async function readServiceLists(tx: Db): Promise<CompileListSource[]> {
       categoryBit: bit,
       format: 'domains',
       coversSubdomains: null,
+      except: [],
       contentSha256: createHash('sha256').update(octets).digest('hex'),
       contentPath: '',
       octets,

@@ -1,9 +1,9 @@
 /**
- * What a look at the content of a list found. The look itself is handed to the store by whoever opens
- * it (`lists/inspect-content`), so that the store knows nothing of formats.
+ * What a look at the content of a list found, and what a comparison with its last one. Both are handed
+ * to the store by whoever opens it (`lists/inspect-content`), so that the store knows nothing of formats.
  */
 
-import type { ListFormatName } from '../blocklist/formats/list-format.ts';
+import type { ListFormatName, RefusalReason } from '../blocklist/formats/list-format.ts';
 
 export interface LineFault {
   readonly line: number;
@@ -16,11 +16,76 @@ export interface ListReport {
   readonly octets: number;
   /** Names accepted, duplicates included. */
   readonly entries: number;
+  /** Of these: names that the list itself held before. */
+  readonly duplicates: number;
   readonly exceptions: number;
   /** Lines refused, by reason. */
   readonly refused: Readonly<Record<string, number>>;
   /** The first hundred of them. */
   readonly faults: readonly LineFault[];
+}
+
+/** Of a list without content. */
+export function emptyReport(format: ListFormatName): ListReport {
+  return { format, octets: 0, entries: 0, duplicates: 0, exceptions: 0, refused: {}, faults: [] };
+}
+
+/** At most a thousand names, in the order of the list. */
+export interface NameSample {
+  /** Of all, shown or not. */
+  readonly count: number;
+  readonly names: readonly string[];
+}
+
+/** What would become of the names of a list. */
+export interface GateFindings {
+  /** Distinct names, those that exceptions take out left out. */
+  readonly entriesBefore: number;
+  readonly entries: number;
+  /** By this list; another list may block a name too. */
+  readonly newlyBlocked: NameSample;
+  readonly newlyOpened: NameSample;
+  /** Well-known names that would newly be in the category, and that nobody has approved for it. */
+  readonly popular: readonly {
+    readonly name: string;
+    /** Place among the names that are asked for most here, from 1; null: everybody knows it, but it is not among them. */
+    readonly rank: number | null;
+    /** How often, about; null as above. */
+    readonly asked: number | null;
+  }[];
+  /** New in it, and left out of every list whatever it says. */
+  readonly neverListable: readonly {
+    readonly name: string;
+    readonly line: number;
+    readonly reason: RefusalReason;
+  }[];
+}
+
+/** What an update is measured by. */
+export interface GateLimits {
+  readonly shrinkPercentMax: number;
+  readonly growthPercentMax: number;
+  /** The error budget: lines that are no names. */
+  readonly badPercentMax: number;
+  /** The shorter gate of mandatory lists: neither growth nor popular names hold an update back. */
+  readonly isUrgent: boolean;
+}
+
+/** What a content is compared with. */
+export interface GateComparison {
+  readonly list: string;
+  readonly category: string;
+  /** Null: the list has none yet. */
+  readonly before: {
+    readonly content: Uint8Array | ContentFile;
+    readonly format: ListFormatName;
+  } | null;
+  /** Null = as the format does. */
+  readonly coversSubdomains: boolean | null;
+  /** Names that are taken out of the list, and all below them; as `canonicalName` writes them. */
+  readonly except: readonly string[];
+  /** Names that somebody has approved for good for this list. */
+  readonly approved: readonly string[];
 }
 
 /** A content that is on the disk. */
@@ -37,4 +102,13 @@ export interface ContentInspector {
    *   `CONTENT_DAMAGED` where the file is not what its name says
    */
   inspect(content: Uint8Array | ContentFile, format: ListFormatName | null): Promise<ListReport>;
+  /**
+   * @param candidate accepted by `inspect` before
+   * @throws AppError `CONTENT_DAMAGED`
+   */
+  compare(
+    candidate: Uint8Array | ContentFile,
+    format: ListFormatName,
+    comparison: GateComparison,
+  ): Promise<GateFindings>;
 }

@@ -18,7 +18,7 @@ import type { HashSeed } from '../../src/lib/half-siphash.ts';
 import { openPolicyImage } from '../../src/policy/check-image.ts';
 import { GLOBAL_FROM_SECOND, policyRecordOf } from '../../src/policy/image.ts';
 import { Store } from '../../src/store/store.ts';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 
 const NOW = 1_800_000_000;
 const SEED: HashSeed = [11, 22];
@@ -38,7 +38,7 @@ let store: Store;
 
 beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'stairgate-compile-'));
-  store = await Store.open(dataDir, inThreadInspector);
+  store = await Store.open(dataDir, createInspector(dataDir));
   await apply(['bad.example.org', 'worse.example.net']);
 });
 
@@ -109,6 +109,25 @@ describe('compiling a revision', () => {
       { actor: 'test' },
     );
     expect((await compile(before)).blocklistKey).not.toBe(before);
+  });
+
+  it('leaves protected names out of every list but their own', async () => {
+    const { sha256 } = store.contents.save(Buffer.from('worse.example.net\n'));
+    const protecting = {
+      id: 'help',
+      category: 'protected',
+      format: 'domains',
+      contentSha256: sha256,
+    };
+    const document = { categories: [{ id: 'protected' }], lists: [protecting] };
+    await store.applyDocument(document, { actor: 'test' });
+    const done = await compile();
+    expect(await isListed(done, 'bad.example.org')).toBe(true);
+    expect(await isListed(done, 'worse.example.net')).toBe(false);
+    expect(done.lists).toEqual([
+      { id: 'a', entries: 1 },
+      { id: 'help', entries: 1 },
+    ]);
   });
 
   it('renews the policies of a revision from what it has read', async () => {

@@ -11,7 +11,7 @@ import { chmod, cp, readdir, readFile, rm, stat, truncate, writeFile } from 'nod
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import { Store } from '../../src/store/store.ts';
 import { aQuery, askUdp, decodeResponse } from '../support/dns-query.ts';
 import { addressAnswer, startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
@@ -163,7 +163,7 @@ describe('a damaged database', () => {
   /** A folder whose database is complete in its one file, as after an orderly end. */
   async function checkpointed(): Promise<string> {
     const dataDir = await aCopy();
-    const store = await Store.open(dataDir, inThreadInspector);
+    const store = await Store.open(dataDir, createInspector(dataDir));
     await store.close();
     expect(existsSync(join(dataDir, `${DATABASE}-wal`))).toBe(false);
     return dataDir;
@@ -219,7 +219,7 @@ describe('a damaged database', () => {
   }, 60_000);
 
   async function readAll(dataDir: string): Promise<string> {
-    const store = await Store.open(dataDir, inThreadInspector);
+    const store = await Store.open(dataDir, createInspector(dataDir));
     try {
       const { isIntact } = await store.verifyAudit();
       return JSON.stringify([isIntact, store.revision, await store.exportDocument()]);

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { NAME_BYTES_MAX, writeName } from '../../src/dns/name.ts';
+import { createSuffixHashes, hashSuffixes } from '../../src/dns/suffix-hashes.ts';
 import { AppError } from '../../src/lib/errors.ts';
-import { createGate } from '../../src/lists/gate.ts';
+import { createGate, createProtectingGate } from '../../src/lists/gate.ts';
 import { inspectContent } from '../../src/lists/inspect-content.ts';
 import { openStore } from '../../src/lists/open-store.ts';
 import { readSeedDocument } from '../../src/lists/seed-document.ts';
+import { aList, SEED, wireName } from '../blocklist/helpers.ts';
 import { aStore } from '../store/support.ts';
 
 function gateOf(text: string): string | null {
@@ -36,6 +38,21 @@ describe('the gate', () => {
   });
 });
 
+test('the gate with protected names refuses them and what is below, but in their own category', () => {
+  const gate = createProtectingGate([aList('domains', 7, 'help.example.org')], SEED);
+  const judge = (text: string, categoryBit: number): string | null => {
+    const name = wireName(text);
+    const hashes = createSuffixHashes();
+    hashSuffixes(hashes, SEED, name, 0);
+    return gate(name, name.length, hashes.labelCount, hashes, categoryBit);
+  };
+  expect(judge('help.example.org', 1)).toBe('protected');
+  expect(judge('www.help.example.org', 1)).toBe('protected');
+  expect(judge('example.org', 1)).toBeNull();
+  expect(judge('help.example.org', 7)).toBeNull();
+  expect(judge('co.uk', 7)).toBe('public-suffix');
+});
+
 describe('looking at a content', () => {
   const inspect = (text: string): ReturnType<typeof inspectContent> =>
     inspectContent(Buffer.from(text), null);
@@ -48,6 +65,25 @@ describe('looking at a content', () => {
       refused: { 'single-label': 1, 'public-suffix': 1 },
     });
     expect(report.faults[0]).toEqual({ line: 3, reason: 'single-label', text: 'com' });
+  });
+
+  test('counts names that come again, and does not count them as more', () => {
+    const report = inspect('A.example.org\nb.example.org\na.example.org.\na.example.org\n');
+    expect(report).toMatchObject({ entries: 4, duplicates: 2 });
+  });
+
+  test('a page in the middle of a list refuses it, with its line; a lone line of markup is counted', () => {
+    const names = Array.from({ length: 200 }, (_, index) => `n${index}.example.org\n`).join('');
+    const page = `${names}<html>\n<p>502</p>\n</html>\n${names}`;
+    expect(() => inspect(page)).toThrow('line 201 begins a web page');
+    const line = inspect('one.example.org\n<b>\ntwo.example.org\n');
+    expect(line).toMatchObject({ entries: 2, refused: { markup: 1 } });
+  });
+
+  test.each(['utf16le', 'utf-16be'])('text in %s is told to be saved anew', (encoding) => {
+    const wide = Buffer.from('\ufeffone.example.org\n', 'utf16le');
+    if (encoding === 'utf-16be') wide.swap16();
+    expect(() => inspectContent(wide, null)).toThrow('it is text in UTF-16; save it as UTF-8');
   });
 
   test.each([

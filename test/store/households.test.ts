@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import { Store } from '../../src/store/store.ts';
 import { aHome, anna, aService, aStoreWithHome, faultOf, MAC, theGround } from './a-household.ts';
 import { ACTOR, aDataFolder, aStore } from './support.ts';
@@ -291,7 +291,8 @@ describe('what cannot be', () => {
 
   test('an engine of safe search that is not known is named with those that are', async () => {
     const options = { engines: () => ['google', 'bing'] };
-    const store = await Store.open(aDataFolder(), inThreadInspector, options);
+    const dataDir = aDataFolder();
+    const store = await Store.open(dataDir, createInspector(dataDir), options);
     onTestFinished(() => store.close());
     await store.applyDocument(theGround(), ACTOR);
     const safeSearch = { engines: { googel: true, bing: true } };

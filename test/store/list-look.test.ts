@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import type { ContentInspector } from '../../src/store/list-report.ts';
 import { Store } from '../../src/store/store.ts';
 import { ACTOR, aContent, aDataFolder } from './support.ts';
@@ -34,9 +34,9 @@ function aSlowInspector() {
     await new Promise<void>((resolve) => {
       slow.end = resolve;
     });
-    return inThreadInspector.inspect(content, format);
+    return createInspector('/nowhere').inspect(content, format);
   };
-  return { slow, inspector: { inspect } };
+  return { slow, inspector: { ...createInspector('/nowhere'), inspect } };
 }
 
 test('while a list is looked at, others read and write', async () => {
@@ -104,6 +104,7 @@ test('a write whose lists are removed again and again gives up with a reason', a
 test('a content that two lists have is looked at once, a refused one is a fault of each', async () => {
   let looks = 0;
   const store = await aStoreWith({
+    ...createInspector('/nowhere'),
     inspect: () => {
       looks++;
       return Promise.reject(new AppError('LIST_REFUSED', 'Reading the list: it is blank'));
@@ -122,7 +123,10 @@ test('a content that two lists have is looked at once, a refused one is a fault 
 
 test('an inspection that could not be made is no fault of the document', async () => {
   const stopping = new AppError('STOPPING', 'the server is stopping');
-  const store = await aStoreWith({ inspect: () => Promise.reject(stopping) });
+  const store = await aStoreWith({
+    ...createInspector('/nowhere'),
+    inspect: () => Promise.reject(stopping),
+  });
   const applied = store.applyDocument(aListDocument(aContent(store)), ACTOR);
   await expect(applied).rejects.toBe(stopping);
   expect(store.revision).toBe(0);

@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import { NO_PLAN } from '../../src/policy/policy-input.ts';
 import { readCompileInputFrom } from '../../src/store/compile-input.ts';
 import type { AddressChange } from '../../src/store/sessions.ts';
@@ -92,7 +92,8 @@ describe('the data folder', () => {
     const tokenFile = join(aDataFolder(), 'secret');
     writeFileSync(tokenFile, 'a-secret-of-the-operator\n');
     for (const options of [{ adminTokenFile: tokenFile }, { isOffline: true }]) {
-      const store = await Store.open(aDataFolder(), inThreadInspector, options);
+      const dataDir = aDataFolder();
+      const store = await Store.open(dataDir, createInspector(dataDir), options);
       onTestFinished(() => store.close());
       expect(existsSync(join(store.dataDir, 'admin.token'))).toBe(false);
       const ids = 'isOffline' in options ? [] : ['admin-token-file'];

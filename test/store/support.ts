@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { inThreadInspector } from '../../src/lists/inspect-content.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { Store } from '../../src/store/store.ts';
 
@@ -20,7 +20,11 @@ export function aDataFolder(): string {
 
 /** Closed at the end of the test at the latest. */
 export async function aStore(dataDir = aDataFolder(), clock?: Clock): Promise<Store> {
-  const store = await Store.open(dataDir, inThreadInspector, clock === undefined ? {} : { clock });
+  const store = await Store.open(
+    dataDir,
+    createInspector(dataDir),
+    clock === undefined ? {} : { clock },
+  );
   onTestFinished(() => store.close());
   return store;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { openList } from '../../src/compiler/open-list.ts';
+import { openList } from '../../src/lists/open-list.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stairgate-open-list-'));
 afterAll(() => {
@@ -14,7 +14,8 @@ const CONTENT = 'a.example.org\n';
 
 function open(contentPath: string, contentSha256: string) {
   const rest = { id: 'a', category: 'adult', categoryBit: 1, format: 'domains' } as const;
-  return openList({ ...rest, coversSubdomains: null, contentPath, contentSha256, octets: null });
+  const said = { coversSubdomains: null, except: ['good.example.org'] };
+  return openList({ ...rest, ...said, contentPath, contentSha256, octets: null });
 }
 
 function aFile(name: string, content: string): string {

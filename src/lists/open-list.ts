@@ -2,7 +2,7 @@
 
 import type { CompileList } from '../blocklist/compile.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
-import { ListFile } from '../lists/list-file.ts';
+import { ListFile } from './list-file.ts';
 import type { CompileListSource } from '../store/compile-input.ts';
 
 export interface OpenedList {
@@ -20,11 +20,11 @@ export interface OpenedList {
  *   `LIST_CONTENT_UNREADABLE` where it could not be read now. Reading it throws the same.
  */
 export function openList(source: CompileListSource): OpenedList {
-  const { id, categoryBit, format, coversSubdomains, contentPath, octets } = source;
+  const { id, categoryBit, format, coversSubdomains, except, contentPath, octets } = source;
   // Left out where the list does not say: then the format says what is covered.
   const coverage = coversSubdomains === null ? {} : { coversSubdomains };
   if (octets !== null) {
-    const list = { id, categoryBit, format, ...coverage, content: octets };
+    const list = { id, categoryBit, format, ...coverage, except, content: octets };
     return { list, refuseDamage: () => undefined };
   }
   const file = reading(id, () => new ListFile(contentPath));
@@ -33,7 +33,7 @@ export function openList(source: CompileListSource): OpenedList {
     read: (into: Uint8Array, at: number) => reading(id, () => file.read(into, at)),
   };
   return {
-    list: { id, categoryBit, format, ...coverage, content },
+    list: { id, categoryBit, format, ...coverage, except, content },
     refuseDamage: () => {
       if (reading(id, () => file.digest()) === source.contentSha256) return;
       const message = `Reading the content of list "${id}" from ${contentPath}: the file is damaged; apply the list again`;

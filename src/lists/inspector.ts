@@ -1,0 +1,97 @@
+/**
+ * Looks at contents of lists on the thread of the caller: an offline `apply` does, and the compile
+ * thread for a server. What a content must be compared with is read from the rows of the data folder.
+ */
+
+import type { CompileList } from '../blocklist/compile.ts';
+import type { ListContent, ListFormatName } from '../blocklist/formats/list-format.ts';
+import { AppError } from '../lib/errors.ts';
+import { PROTECTED_CATEGORY } from '../store/canonical.ts';
+import { type CompileListSource, readListSourcesFrom } from '../store/compile-input.ts';
+import type {
+  ContentFile,
+  ContentInspector,
+  GateComparison,
+  GateFindings,
+} from '../store/list-report.ts';
+import { type AskedName, compareContents } from './compare.ts';
+import { inspectContent, inspectFile, refuseDamage } from './inspect-content.ts';
+import { ListFile } from './list-file.ts';
+import { openList } from './open-list.ts';
+import { readPopularNames } from './popular-names.ts';
+
+/** Bits of the images that a comparison makes for itself. */
+const BIT_PROTECTED = 0;
+const BIT_OF_LIST = 1;
+
+/** @param asked the names that are asked for most, the most asked first */
+export function createInspector(
+  dataDir: string,
+  asked: readonly AskedName[] = [],
+): ContentInspector {
+  return {
+    inspect: (content, format) =>
+      // A rejection, not a throw: callers await.
+      new Promise((resolve) => {
+        resolve(
+          content instanceof Uint8Array
+            ? inspectContent(content, format)
+            : inspectFile(content, format),
+        );
+      }),
+    compare: async (candidate, format, comparison) =>
+      compare(candidate, format, comparison, asked, await readListSourcesFrom(dataDir)),
+  };
+}
+
+function compare(
+  candidate: Uint8Array | ContentFile,
+  format: ListFormatName,
+  comparison: GateComparison,
+  asked: readonly AskedName[],
+  sources: readonly CompileListSource[],
+): GateFindings {
+  const { list: id, category, before, approved } = comparison;
+  const isProtected = category === PROTECTED_CATEGORY;
+  const { except, coversSubdomains } = comparison;
+  const shape = {
+    id,
+    categoryBit: isProtected ? BIT_PROTECTED : BIT_OF_LIST,
+    except,
+    ...(coversSubdomains === null ? {} : { coversSubdomains }),
+  };
+  const files: { readonly file: ListFile; readonly sha256: string }[] = [];
+  const open = (content: Uint8Array | ContentFile): ListContent => {
+    if (content instanceof Uint8Array) return content;
+    const file = new ListFile(content.path);
+    files.push({ file, sha256: content.sha256 });
+    return file;
+  };
+  const ofCategory = (wanted: string, categoryBit: number): readonly CompileList[] =>
+    sources
+      .filter((one) => one.category === wanted && one.id !== id)
+      .flatMap((one) => openUndamaged({ ...one, categoryBit }));
+  const findings = compareContents({
+    candidate: { ...shape, format, content: open(candidate) },
+    before:
+      before === null ? null : { ...shape, format: before.format, content: open(before.content) },
+    protectedLists: isProtected ? [] : ofCategory(PROTECTED_CATEGORY, BIT_PROTECTED),
+    otherLists: () => ofCategory(category, BIT_OF_LIST),
+    known: readPopularNames(),
+    asked,
+    approved,
+  });
+  for (const { file, sha256 } of files) refuseDamage(file, sha256);
+  return findings;
+}
+
+/** A list whose file is damaged or gone says nothing here; the next compilation says that it is. */
+function openUndamaged(source: CompileListSource): readonly CompileList[] {
+  try {
+    openList(source).refuseDamage();
+    return [openList(source).list];
+  } catch (error) {
+    if (error instanceof AppError && error.code.startsWith('LIST_CONTENT_')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/** The gate's judgement of what a look and a comparison found, in words that an editor understands. */
+
+import type { RefusalReason } from '../blocklist/formats/list-format.ts';
+import { quote } from '../lib/quote.ts';
+import type { GateFindings, GateLimits, ListReport } from './list-report.ts';
+
+export const GATE_DEFAULTS: GateLimits = {
+  shrinkPercentMax: 20,
+  growthPercentMax: 50,
+  badPercentMax: 10,
+  isUrgent: false,
+};
+
+/** A sentence stays one that people read. */
+const NAMES_SHOWN_MAX = 10;
+
+/**
+ * Refused lines that say nothing against the list: rules that DNS cannot express, addresses among names,
+ * and what no list may hold, which the gate names one by one.
+ */
+const HONEST_REASONS = [
+  'unsupported-rule',
+  'unsupported-modifier',
+  'unsupported-directive',
+  'unsupported-trigger',
+  'unsupported-action',
+  'ip-address',
+  'single-label',
+  'public-suffix',
+  'protected',
+];
+
+const WHY_NEVER: Readonly<Record<RefusalReason, string>> = {
+  'single-label': 'it has one label only and would close all names that end in it',
+  'public-suffix': 'it is a public suffix, below which anybody registers names',
+  protected: 'it is a protected name, such as a helpline, and must stay reachable',
+};
+
+/**
+ * The error budget, of a first version and of every later one.
+ * @returns why the content is refused, or null
+ */
+export function judgeFirst(report: ListReport, { badPercentMax }: GateLimits): string | null {
+  const bad = Object.entries(report.refused)
+    .filter(([reason]) => !HONEST_REASONS.includes(reason))
+    .reduce((sum, [, count]) => sum + count, 0);
+  const lines = bad + report.entries + report.exceptions;
+  if (bad * 100 <= lines * badPercentMax) return null;
+  const first = report.faults.find(({ reason }) => !HONEST_REASONS.includes(reason));
+  const where =
+    first === undefined
+      ? ''
+      : `; the first is line ${first.line}: ${quote(first.text)} (${first.reason})`;
+  return `${bad} of ${lines} lines are no names (${percent(bad, lines)} %; the limit is ${badPercentMax} %)${where}`;
+}
+
+/**
+ * What holds an update back; of a first version nothing does, its findings are only shown.
+ * @returns one sentence for each reason; empty: it passes
+ */
+export function judgeUpdate(
+  _report: ListReport,
+  findings: GateFindings,
+  limits: GateLimits,
+): readonly string[] {
+  const reasons = [judgeSize(findings, limits)];
+  if (!limits.isUrgent) reasons.push(judgePopular(findings));
+  return [...reasons.filter((reason) => reason !== null), ...judgeNeverListable(findings)];
+}
+
+function judgeSize(
+  { entriesBefore: before, entries }: GateFindings,
+  { shrinkPercentMax, growthPercentMax, isUrgent }: GateLimits,
+): string | null {
+  const change = entries - before;
+  if (before === 0 || change === 0) return null;
+  const says = (much: string, limit: number): string =>
+    `it has ${entries} names, ${percent(Math.abs(change), before)} % ${much} than the ${before} in force; the limit is ${limit} %`;
+  if (-change * 100 > before * shrinkPercentMax) return says('fewer', shrinkPercentMax);
+  if (isUrgent || change * 100 <= before * growthPercentMax) return null;
+  return says('more', growthPercentMax);
+}
+
+function judgePopular({ popular }: GateFindings): string | null {
+  const [first] = popular;
+  if (first === undefined) return null;
+  const shown = popular.slice(0, NAMES_SHOWN_MAX).map(({ name, rank }) => {
+    return rank === null ? name : `${name} (number ${rank} of those asked for here)`;
+  });
+  const what = popular.length === 1 ? 'a well-known name' : `${popular.length} well-known names`;
+  return `it would newly block ${what}: ${shown.join(', ')}${andMore(popular.length)}; approve it if that is meant`;
+}
+
+function judgeNeverListable({ neverListable }: GateFindings): string[] {
+  const shown = neverListable.slice(0, NAMES_SHOWN_MAX).map(({ name, line, reason }) => {
+    return `line ${line} newly has ${quote(name)}, which no list can block: ${WHY_NEVER[reason]}`;
+  });
+  const more = neverListable.length - shown.length;
+  return more === 0 ? shown : [...shown, `${more} more names that no list can block`];
+}
+
+function andMore(count: number): string {
+  return count > NAMES_SHOWN_MAX ? ` and ${count - NAMES_SHOWN_MAX} more` : '';
+}
+
+/** A digit behind the point, or 20.1 % would be told to be over a limit of 20 %. */
+function percent(part: number, whole: number): string {
+  return ((part * 100) / whole).toFixed(1).replace(/\.0$/, '');
+}
