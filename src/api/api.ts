@@ -29,6 +29,7 @@ import { addAuditRoutes } from './routes/audit.ts';
 import { addGrantRoutes } from './routes/grants.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListContentRoutes } from './routes/list-contents.ts';
+import { addListUsageRoute } from './routes/list-usage.ts';
 import { addPolicyDataRoutes } from './routes/policy-data.ts';
 import { addPolicyRoutes } from './routes/policy.ts';
 import { addProfileRoutes } from './routes/profiles.ts';
@@ -103,6 +104,7 @@ export async function createApi(
   await addDescription(app, options.version);
   addHealthRoutes(app, controlPlane, metrics);
   addResourceRoutes(app, controlPlane);
+  addListUsageRoute(app, controlPlane);
   addSubscriberRoutes(app, controlPlane);
   addProfileRoutes(app, controlPlane);
   addViewRoute(app, controlPlane, wallMs);

@@ -7,6 +7,7 @@ import { addConfigCommand } from './commands/config.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addListUsageCommand } from './commands/list-usage.ts';
 import { addProfileCommand } from './commands/profile.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addRecordCommands } from './commands/records.ts';
@@ -58,6 +59,7 @@ function createProgram(output: Output): Command {
   addExportCommand(program, output);
   addExplainCommand(program, output);
   addResourceCommands(program, output);
+  addListUsageCommand(program, output);
   addProfileCommand(program, output);
   addGrantCommands(program, output);
   addRequestCommand(program, output);

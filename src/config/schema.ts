@@ -100,6 +100,7 @@ export const ConfigSchema = section({
     retentionDays: count(1, 366),
     statisticsDays: count(1, 1830),
     bytesMax: count(16_777_216, 1_099_511_627_776),
+    askedNames: Type.Boolean({ description: 'true or false' }),
   }),
   log: section({
     level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

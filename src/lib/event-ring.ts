@@ -32,6 +32,8 @@ export const EVENT_PASSED = 1;
 export const EVENT_BLOCKED = 2;
 /** The use of a budget: the category bit says which; without a category, the internet. */
 export const EVENT_USED = 3;
+/** A name that somebody asked for, and nothing else: only in the ring of asked names. */
+export const EVENT_ASKED = 4;
 
 /** Flags of an event. Without this one the category bit says nothing. */
 export const EVENT_HAS_CATEGORY = 1;

@@ -3,11 +3,15 @@
  * for it: events in the worker's ring (`lib/event-ring`). Whose level keeps nothing and who has no
  * budget costs one test of a flag.
  *
+ * One query in `QUERIES_A_SAMPLE` leaves its name, and nothing that says who asked, in a ring of its own,
+ * for the most asked names of the whole resolver.
+ *
  * Names of protected and never-reported categories leave nothing at all: whoever asks for help is seen by
  * nobody. What a law list holds leaves no name, whatever the level.
  */
 
 import {
+  EVENT_ASKED,
   EVENT_BLOCKED,
   EVENT_HAS_CATEGORY,
   EVENT_IS_BYPASS,
@@ -26,6 +30,7 @@ import {
   FLAG_BUDGET_INTERNET,
   FLAG_HAS_BUDGET,
   FLAG_LOG_SHIFT,
+  GLOBAL_LAW,
   GLOBAL_PROTECTED,
   isNeverReported,
   LOG_ALL,
@@ -35,13 +40,17 @@ import {
   RECORD_WORDS,
   type PolicyImage,
 } from '../policy/image.ts';
-import { SPECIAL_CANARY } from '../policy/special-names.ts';
+import { SPECIAL_CANARY, SPECIAL_NONE } from '../policy/special-names.ts';
+import { firstRecordOf } from './local-names.ts';
 import type { Resolver } from './resolver.ts';
 
 /** Flags of a record without which a query leaves nothing. */
 const LEAVES_EVENTS = (LOG_ALL << FLAG_LOG_SHIFT) | FLAG_HAS_BUDGET;
 /** Row 3 answers by itself; only what goes beyond uses up a budget. */
 const FIRST_ROW_THAT_USES = 4;
+
+/** No divisor of what clients and batches come in. */
+export const QUERIES_A_SAMPLE = 61;
 
 const TUNNEL_NAME_BYTES = 100;
 const TUNNEL_LABEL_BYTES = 40;
@@ -52,6 +61,7 @@ const TUNNEL_DIGITS_MIN = 4;
 /** @param decision what was answered by: on the asked name, or on a target that was blocked */
 export function leaveEvents(resolver: Resolver, decision: Readonly<Decision>): void {
   const { flags, events, images } = resolver;
+  if (resolver.askedNames !== null && --resolver.untilSample === 0) leaveName(resolver, decision);
   if ((flags & LEAVES_EVENTS) === 0 || events === null || images === null) return;
   const { policies } = images;
   if (isNobodysBusiness(resolver, policies, decision)) return;
@@ -59,6 +69,20 @@ export function leaveEvents(resolver: Resolver, decision: Readonly<Decision>): v
   const isBlocked = decision.action === DECIDE_BLOCK;
   if (level !== LOG_NOTHING) leaveOutcome(resolver, events, policies, decision, level);
   if ((flags & FLAG_HAS_BUDGET) !== 0 && !isBlocked) leaveUse(resolver, events, policies);
+}
+
+/** The name alone; of the law and of the house nothing. */
+function leaveName(resolver: Resolver, decision: Readonly<Decision>): void {
+  const { askedNames, images, mask, view, special, group, local } = resolver;
+  resolver.untilSample = QUERIES_A_SAMPLE;
+  if (askedNames === null || images === null) return;
+  const { policies } = images;
+  if (special !== SPECIAL_NONE || group !== 0 || firstRecordOf(local, view.hashes) >= 0) return;
+  if (decision.verdictClass === VERDICT_LAW) return;
+  if (isNobodysBusiness(resolver, policies, decision)) return;
+  if (firstCategoryIn(policies, policies.globals, GLOBAL_LAW, mask) >= 0) return;
+  const { name, nameLength } = view;
+  writeEvent(askedNames, 0, 0, EVENT_ASKED, nameLength << 16, 0, name, nameLength);
 }
 
 function isNobodysBusiness(

@@ -72,6 +72,8 @@ export interface ResolverOptions {
   readonly counters?: Float64Array;
   /** Where events go; null: nowhere. */
   readonly events?: EventRing | null;
+  /** Where a sample of the asked names goes; null: nowhere. */
+  readonly askedNames?: EventRing | null;
 }
 
 export interface Resolver {
@@ -88,6 +90,9 @@ export interface Resolver {
   readonly sendLate: SendLate;
   readonly counters: Float64Array;
   readonly events: EventRing | null;
+  readonly askedNames: EventRing | null;
+  /** Queries until the next that leaves its name there. */
+  untilSample: number;
 
   /** The query of the moment. */
   view: QueryView;
@@ -152,6 +157,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     sendLate: options.sendLate,
     counters: options.counters ?? createCounters(),
     events: options.events ?? null,
+    askedNames: options.askedNames ?? null,
+    untilSample: 1,
     view,
     limit: 0,
     client: new Uint32Array(4),

@@ -3,6 +3,7 @@
  * types stand here so that imports go down only (api → supervisor → store).
  */
 
+import type { UsageReport } from '../lists/list-usage.ts';
 import type { QueryLog } from '../query-log/query-log.ts';
 import type { LogLevelName, YoutubeLevel } from '../store/document.ts';
 import type { Store } from '../store/store.ts';
@@ -191,6 +192,11 @@ export interface ControlPlane {
    * @throws AppError `NOT_READY` before the first images
    */
   policyInForce(subscriber: string, profile: string): Promise<PolicyInForce>;
+  /**
+   * What each list is good for; all lists are read for it.
+   * @throws AppError as `readUsage`, or `COMPILE_FAILED`
+   */
+  listUsage(): Promise<UsageReport>;
   /** Puts saved session changes into the live subscriber table; no compile, no revision. */
   sessionsChanged(changes: readonly AddressChange[]): void;
   metricSamples(): readonly MetricSample[];

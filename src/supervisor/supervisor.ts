@@ -22,8 +22,11 @@ import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { followShippedFiles } from '../lists/follow-shipped-files.ts';
+import type { UsageReport } from '../lists/list-usage.ts';
 import { readSafeSearchTargets } from '../lists/read-policy-data.ts';
+import { AskedNames } from '../query-log/asked-names.ts';
 import type { QueryLog } from '../query-log/query-log.ts';
+import { QUERIES_A_SAMPLE } from '../resolver/leave-events.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageSet, WorkerConfig } from '../worker/messages.ts';
 import type {
@@ -84,6 +87,7 @@ export class Supervisor implements ControlPlane {
   readonly #explainer: Explainer;
   readonly #renewal: PolicyRenewal;
   readonly #safeSearchCheck: SafeSearchCheck;
+  readonly #askedNames: AskedNames;
   readonly #storedFingerprint: string | null;
   #config: Config;
   /** Empty until `start` has chosen; no worker is told before. */
@@ -118,8 +122,15 @@ export class Supervisor implements ControlPlane {
       entry: WORKER_ENTRY,
       configOf: (index) => this.#workerConfig(index),
       images: () => this.#imageSet(),
+      isSampling: config.queryLog.askedNames,
       log,
     });
+    this.#askedNames = new AskedNames({
+      clock: systemClock,
+      rings: () => this.#pool.askedRings(),
+      queriesASample: QUERIES_A_SAMPLE,
+    });
+    compiler.askedNames = () => this.#askedNames.top();
     const inForce = {
       seed,
       images: stored?.images ?? null,
@@ -168,6 +179,7 @@ export class Supervisor implements ControlPlane {
     this.#expiryTimer = setInterval(() => void this.#expireSessions(), EXPIRY_INTERVAL_MS);
     this.#sweepTimer = setInterval(() => void this.#sweepEnded(), SWEEP_INTERVAL_MS);
     this.queryLog.start();
+    this.#askedNames.start();
     this.#safeSearchCheck.start();
     await followShippedFiles(this.store).catch((error: unknown) => {
       // The services and lists of the last version serve on.
@@ -220,6 +232,7 @@ export class Supervisor implements ControlPlane {
     }
     this.#renewal.stop();
     this.#safeSearchCheck.stop();
+    this.#askedNames.stop();
     this.#publisher.close();
     await Promise.all([this.#pool.stop(this.#config.stopDeadlineMs), this.#compiler.close()]);
     // After the workers: what they did last is in their rings.
@@ -278,6 +291,10 @@ export class Supervisor implements ControlPlane {
     );
     const { retentionDays, statisticsDays } = this.#config.queryLog;
     return { revision: images.revision, states, retentionDays, statisticsDays };
+  }
+
+  listUsage(): Promise<UsageReport> {
+    return this.#compiler.usage();
   }
 
   sessionsChanged(changes: readonly DirectoryChange[]): void {

@@ -44,6 +44,8 @@ const PINGS_MISSED_MAX = 10;
 const START_ROUNDS_MAX = START_DEADLINE_MS / PING_INTERVAL_MS;
 /** Octets of a worker's ring of events: some twenty thousand of them. */
 const EVENT_RING_BYTES = 1_048_576;
+/** The same of a worker's ring of asked names: a second of them at more queries than a worker answers. */
+const ASKED_RING_BYTES = 262_144;
 /** An install waits this long for a worker that neither answers nor dies. */
 const INSTALL_DEADLINE_MS = 60_000;
 
@@ -52,6 +54,8 @@ export interface PoolOptions {
   /** Asked at each start of a worker, so that a restarted one gets what is in force now. */
   readonly configOf: (index: number) => WorkerConfig;
   readonly images: () => ImageSet | null;
+  /** Whether workers leave a sample of the asked names behind. */
+  readonly isSampling: boolean;
   readonly log: Log;
 }
 
@@ -64,6 +68,7 @@ interface Seat {
   readonly counters: SharedArrayBuffer;
   /** Kept too: what the dead one left in it is still read. */
   readonly events: EventRing;
+  readonly askedNames: EventRing | null;
   /** `silent` is not among them: that is a matter of `silentRounds`. */
   state: WorkerState;
   thread: Worker | null;
@@ -108,7 +113,9 @@ export class WorkerPool {
    * @throws AppError, the worker's own or `WORKER_START_FAILED`; nothing runs then
    */
   async start(count: number): Promise<readonly Endpoint[]> {
-    this.#seats = Array.from({ length: count }, (_, index) => createSeat(index));
+    this.#seats = Array.from({ length: count }, (_, index) =>
+      createSeat(index, this.#options.isSampling),
+    );
     const listening = this.#await(({ kind }) => kind === 'listening', START_DEADLINE_MS, 'start');
     for (const seat of this.#seats) this.#startThread(seat);
     try {
@@ -187,6 +194,11 @@ export class WorkerPool {
     return this.#seats.map(({ counters }) => counters);
   }
 
+  /** The rings of asked names, one a worker; none where they leave none. */
+  askedRings(): readonly EventRing[] {
+    return this.#seats.map(({ askedNames }) => askedNames).filter((ring) => ring !== null);
+  }
+
   /** The rings of events, one a worker. */
   eventRings(): readonly EventRing[] {
     return this.#seats.map(({ events }) => events);
@@ -219,6 +231,7 @@ export class WorkerPool {
       images,
       counters: seat.counters,
       events: seat.events.buffer,
+      askedNames: seat.askedNames?.buffer ?? null,
     });
   }
 
@@ -371,11 +384,12 @@ function isSilent({ state, silentRounds }: Seat): boolean {
   return state === 'serving' && silentRounds - 1 > PINGS_SERVING_MAX;
 }
 
-function createSeat(index: number): Seat {
+function createSeat(index: number, isSampling: boolean): Seat {
   return {
     index,
     counters: new SharedArrayBuffer(COUNTERS_BYTES),
     events: createEventRing(EVENT_RING_BYTES),
+    askedNames: isSampling ? createEventRing(ASKED_RING_BYTES) : null,
     state: 'starting',
     thread: null,
     kept: [],

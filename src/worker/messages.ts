@@ -107,6 +107,8 @@ export interface StartMessage {
   readonly counters: SharedArrayBuffer;
   /** The ring of this worker's events (`lib/event-ring`); kept over restarts. */
   readonly events: SharedArrayBuffer;
+  /** The same for names that are asked for; null where nobody wants to know them. */
+  readonly askedNames: SharedArrayBuffer | null;
 }
 
 /** Null keeps what is installed. The first install after `images: null` names all three. */

@@ -64,7 +64,8 @@ class Worker {
   #config: WorkerConfig;
   readonly #retired = new Set<UpstreamForwarder>();
 
-  constructor({ config, images, counters, events }: StartMessage, libc: Libc | null) {
+  constructor(message: StartMessage, libc: Libc | null) {
+    const { config, images, counters, events, askedNames } = message;
     const { seed } = config;
     this.#config = config;
     this.#forwarder = this.#createForwarder(config);
@@ -103,6 +104,7 @@ class Worker {
       sendLate: this.#listeners.sendLate,
       counters: createCounters(counters),
       events: openEventRing(events),
+      askedNames: askedNames === null ? null : openEventRing(askedNames),
     });
     if (images !== null) this.#resolver.images = openImages(images, seed, null);
     const socketCounters = new SocketCounters(this.#resolver.counters);

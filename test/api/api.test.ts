@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
 import { aContent, aDocument } from '../store/support.ts';
-import { anApi } from './support.ts';
+import { anApi, bearerOf } from './support.ts';
 
 const PLANS = '/api/v1/plans';
 
@@ -416,6 +416,19 @@ describe('the routes', () => {
     controlPlane.notReadyReason = 'No images were ever compiled.';
     const ready = await ask('GET', '/readyz');
     expect([ready.statusCode, ready.json<{ code: string }>().code]).toEqual([503, 'NOT_READY']);
+  });
+
+  test('what each list is good for can be read', async () => {
+    const { ask, controlPlane } = await anApi();
+    const overlaps = [{ list: 'b', names: 3 }];
+    const usage = { list: 'a', category: 'adult', names: 9, unique: 6, hits: 40, overlaps };
+    controlPlane.usage = { lists: [usage], askedNames: 7 };
+    const answer = await ask('GET', '/api/v1/lists/usage');
+    expect([answer.statusCode, answer.json()]).toEqual([200, { items: [usage], askedNames: 7 }]);
+    const reader = await ask('GET', '/api/v1/lists/usage', undefined, {
+      headers: await bearerOf(ask, 'reader'),
+    });
+    expect(reader.statusCode).toBe(200);
   });
 
   test('metrics carry the samples with their labels', async () => {

@@ -9,6 +9,7 @@ import type { ApiInstance } from '../../src/api/api-instance.ts';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { createEventRing, type EventRing } from '../../src/lib/event-ring.ts';
+import type { UsageReport } from '../../src/lists/list-usage.ts';
 import type { QueryLog } from '../../src/query-log/query-log.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { AddressChange } from '../../src/store/sessions.ts';
@@ -32,6 +33,7 @@ export class FakeControlPlane implements ControlPlane {
   states: readonly PolicyState[] = [];
   revisionInForce = 0;
   notReadyReason: string | null = null;
+  usage: UsageReport = { lists: [], askedNames: 0 };
   publishFault: Error | null = null;
 
   constructor(store: Store, queryLog: QueryLog) {
@@ -103,6 +105,10 @@ export class FakeControlPlane implements ControlPlane {
   policyInForce(): Promise<PolicyInForce> {
     const { revision } = this.store;
     return Promise.resolve({ revision, states: this.states, retentionDays: 7, statisticsDays: 90 });
+  }
+
+  listUsage(): Promise<UsageReport> {
+    return Promise.resolve(this.usage);
   }
 
   sessionsChanged(changes: readonly AddressChange[]): void {

@@ -167,6 +167,30 @@ describe('asking the API', () => {
     });
   });
 
+  it('shows what each list is good for as a table, beside the lists themselves', async () => {
+    write('admin.token', 'sg_secret\n');
+    const shape = { category: 'adult', hits: 40 };
+    const items = [
+      { ...shape, list: 'a', names: 8, unique: 6, overlaps: [{ list: 'b', names: 2 }] },
+      { ...shape, list: 'b', names: 0, unique: 0, overlaps: [] },
+    ];
+    await withServer({ status: 200, body: { items, askedNames: 7 } }, async (admin, seen) => {
+      const flags = ['--admin', admin, '--data-dir', folder];
+      const { code, out } = await run('list', 'usage', ...flags);
+      expect(code).toBe(0);
+      expect(out).toMatch(/^LIST +CATEGORY +NAMES +ONLY HERE +HITS +SHARES MOST WITH\n/);
+      expect(out).toMatch(
+        /a +adult +8 +6 \(75 %\) +40 +b 2 \(25 %\)\nb +adult +0 +0 \(0 %\) +40 +-\n/,
+      );
+      expect(out).toContain('the 7 most asked names');
+      expect((await run('list', 'usage', '--json', ...flags)).out).toContain('"askedNames": 7');
+      await run('list', 'usage-of-mine', ...flags);
+      expect(seen.map(({ url }) => url)).toEqual([
+        ...['/api/v1/lists/usage', '/api/v1/lists/usage', '/api/v1/lists/usage-of-mine'],
+      ]);
+    });
+  });
+
   it('says where it looked for a token that is not there', async () => {
     await withServer({ status: 200, body: {} }, async (admin) => {
       const { code, err } = await run('plan', '--admin', admin, '--data-dir', folder);

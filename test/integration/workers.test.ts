@@ -173,6 +173,7 @@ describe('the watchdog', () => {
       entry: new URL('../fixtures/scripted-worker.mjs', import.meta.url),
       configOf: workerConfig,
       images: () => null,
+      isSampling: false,
       log: { info: log, warn: log, error: log },
     });
     await pool.start(1);
@@ -208,7 +209,10 @@ describe('a worker thread', () => {
     };
     const counters = new SharedArrayBuffer(COUNTERS_BYTES);
     const messages = await messagesOf([
-      { kind: 'start', config, images: null, counters, events: createEventRing(4096).buffer },
+      {
+        ...{ kind: 'start', config, images: null, counters },
+        ...{ events: createEventRing(4096).buffer, askedNames: null },
+      },
       { kind: 'stop', deadlineMs: 100 },
     ]);
     expect(messages).toEqual(['listening', 'stopped', 'exit 0']);

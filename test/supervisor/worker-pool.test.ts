@@ -42,6 +42,7 @@ function aPool(behaviourOf: (index: number) => string = () => '', entry = ENTRY)
     entry,
     configOf,
     images: () => state.images,
+    isSampling: false,
     log: { info: log, warn: log, error: log },
   });
   pools.push(pool);

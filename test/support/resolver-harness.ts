@@ -79,6 +79,7 @@ export class ResolverHarness {
   readonly forwarded: Forwarded[] = [];
   readonly late: LateResponse[] = [];
   readonly events = createEventRing(1 << 16);
+  readonly askedNames = createEventRing(1 << 12);
   /** The late response to this port throws, as a fault of ours would. */
   failLateFor = -1;
   nowMs = 1_000_000;
@@ -117,6 +118,7 @@ export class ResolverHarness {
         this.late.push({ port, bytes: copy, response: decodeResponse(copy) });
       },
       events: this.events,
+      askedNames: this.askedNames,
     });
     this.install(options);
   }

@@ -1,0 +1,61 @@
+/** `stairgate list usage`: names, unique names and hits of each list, and with which it overlaps most. */
+
+import type { Command } from 'commander';
+import { addClientOptions, clientOf } from '../options.ts';
+import type { ServeOptions } from '../options.ts';
+import { formatTable } from '../output.ts';
+import type { Output } from '../output.ts';
+
+/** Many millions of names on a small machine. */
+const DEADLINE_MS = 600_000;
+
+interface Usage {
+  readonly list: string;
+  readonly category: string;
+  readonly names: number;
+  readonly unique: number;
+  readonly hits: number;
+  readonly overlaps: readonly { readonly list: string; readonly names: number }[];
+}
+
+interface Answer {
+  readonly items: readonly Usage[];
+  readonly askedNames: number;
+}
+
+/** Joins the command `list`, which is there already. */
+export function addListUsageCommand(program: Command, output: Output): void {
+  const list = program.commands.find((command) => command.name() === 'list');
+  if (list === undefined) throw new Error('Invariant broken: there is no command "list"');
+  addClientOptions(list.command('usage'))
+    .description('what each list is good for: its names, those that only it has, and hits')
+    .option('--json', 'print the answer of the API')
+    .action(async (_flags: unknown, command: Command) => {
+      // The options of `list` come first where both know one.
+      const flags = command.optsWithGlobals<ServeOptions & { readonly json?: boolean }>();
+      const answer = (await clientOf(flags).request('GET', '/lists/usage', {
+        deadlineMs: DEADLINE_MS,
+      })) as Answer;
+      output.out(flags.json === true ? JSON.stringify(answer, null, 2) : describe(answer));
+    });
+}
+
+function describe({ items, askedNames }: Answer): string {
+  const rows = items.map(({ list, category, names, unique, hits, overlaps: [most] }) => [
+    list,
+    category,
+    String(names),
+    `${unique} (${shareOf(unique, names)})`,
+    String(hits),
+    most === undefined ? '-' : `${most.list} ${most.names} (${shareOf(most.names, names)})`,
+  ]);
+  const table = formatTable(
+    ['LIST', 'CATEGORY', 'NAMES', 'ONLY HERE', 'HITS', 'SHARES MOST WITH'],
+    rows,
+  );
+  return `${table}\nHits: queries for the ${askedNames} most asked names, about.`;
+}
+
+function shareOf(part: number, whole: number): string {
+  return whole === 0 ? '0 %' : `${Math.round((part * 100) / whole)} %`;
+}

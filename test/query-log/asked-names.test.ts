@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import {
+  createEventRing,
+  EVENT_ASKED,
+  type EventRing,
+  writeEvent,
+} from '../../src/lib/event-ring.ts';
+import { AskedNames } from '../../src/query-log/asked-names.ts';
+import { TopList } from '../../src/query-log/top-list.ts';
+import { SeededRandom } from '../fuzz/random.ts';
+import { wireName } from '../support/dns-query.ts';
+
+describe('a top list', () => {
+  test('counts exactly while all have room', () => {
+    const list = new TopList(10);
+    for (const key of 'abacabad') list.add(key);
+    expect(list.top(3, 1)).toEqual([
+      { key: 'a', count: 4 },
+      { key: 'b', count: 2 },
+      { key: 'c', count: 1 },
+    ]);
+    expect(list.top(10, 2)).toHaveLength(2);
+  });
+
+  test('never grows past its capacity, keeps what is frequent and claims nothing that is not so', () => {
+    const list = new TopList(100);
+    const random = new SeededRandom(3);
+    const counts = new Map<string, number>();
+    for (let index = 0; index < 100_000; index++) {
+      // A third are twenty names, the rest come hardly ever again.
+      const key =
+        random.below(3) === 0 ? `often${random.below(20)}` : `seldom${random.below(50_000)}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      list.add(key);
+    }
+    expect(list.size).toBe(100);
+    const top = list.top(100, 500);
+    expect(top.map(({ key }) => key).sort()).toEqual(
+      Array.from({ length: 20 }, (_, index) => `often${index}`).sort(),
+    );
+    for (const { key, count } of list.top(100, 1)) {
+      expect(count, key).toBeLessThanOrEqual(counts.get(key)!);
+    }
+  });
+
+  test('forgets by halves', () => {
+    const list = new TopList(10);
+    for (const key of 'aaaaabbc') list.add(key);
+    list.halve();
+    expect(list.top(10, 1)).toEqual([
+      { key: 'a', count: 2 },
+      { key: 'b', count: 1 },
+    ]);
+    for (const key of 'ccccc') list.add(key);
+    expect(list.top(1, 1)).toEqual([{ key: 'c', count: 5 }]);
+  });
+});
+
+describe('the most asked names', () => {
+  const clock = { nowMs: 0, monotonicMs: () => clock.nowMs, wallMs: () => clock.nowMs };
+
+  function ask(ring: EventRing, name: string, times: number): void {
+    const wire = wireName(name);
+    for (let done = 0; done < times; done++) {
+      writeEvent(ring, 0, 0, EVENT_ASKED, wire.length << 16, 0, wire, wire.length);
+    }
+  }
+
+  test('are those of all workers together, and those asked seldom are not shown', () => {
+    const rings = [createEventRing(4096), createEventRing(4096)];
+    const names = new AskedNames({ clock, rings: () => rings, queriesASample: 10 });
+    ask(rings[0]!, 'www.example.org', 3);
+    ask(rings[1]!, 'www.example.org', 3);
+    ask(rings[0]!, 'often.example', 20);
+    ask(rings[1]!, 'once.example', 3);
+    names.drain();
+    expect(names.top()).toEqual([
+      { name: 'often.example', count: 200 },
+      { name: 'www.example.org', count: 60 },
+    ]);
+    clock.nowMs += 86_400_000;
+    names.drain();
+    expect(names.top()).toEqual([{ name: 'often.example', count: 100 }]);
+  });
+});
