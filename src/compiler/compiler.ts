@@ -2,7 +2,7 @@
  * The compile thread as the main thread sees it: jobs go in, results come back. The thread is
  * started for the first job and ended after a quiet while, which gives all its memory back.
  *
- *     asked ─▶ waiting: first come, first served ─▶ running: at most one ─▶ done, or failed
+ *     asked ─▶ waiting: compilations first, then first come ─▶ running: at most one ─▶ done, or failed
  *
  * The thread has one job at a time, so whatever happens to it happens to that job alone: where it
  * dies or is stuck, the job fails and the next one gets a new thread.
@@ -208,7 +208,7 @@ export class Compiler implements ContentInspector {
 
   #startNext(): void {
     if (this.#running !== null) return;
-    const job = this.#waiting.shift();
+    const job = this.#takeWaiting();
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     if (job === undefined) {
       this.#idleTimer = setTimeout(() => void this.#endThread(), IDLE_MS);
@@ -222,6 +222,12 @@ export class Compiler implements ContentInspector {
     }, JOB_DEADLINE_MS);
     this.#thread ??= this.#startThread();
     this.#thread.postMessage(job.request);
+  }
+
+  /** A child's bedtime does not wait for an editor who asks what lists are good for. */
+  #takeWaiting(): Job | undefined {
+    const compilation = this.#waiting.findIndex(({ request }) => request.kind === 'compile');
+    return this.#waiting.splice(Math.max(0, compilation), 1)[0];
   }
 
   #startThread(): Worker {

@@ -15,6 +15,20 @@ test('many searches for evidence run one by one, and other jobs wait for one of 
   expect(await look).toEqual({ entries: 2 });
 });
 
+test('a compilation goes before looks and searches that wait, and usage is read once for all who ask', async () => {
+  const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
+  const compiler = new Compiler({ entry, dataDir: '/nowhere' });
+  onTestFinished(() => compiler.close());
+  const look = () => compiler.inspect(Uint8Array.of(0), 'domains');
+  const looks = [look(), look()];
+  const usages = [compiler.usage(), compiler.usage()];
+  const compiled = compiler.compile([1, 2], null);
+  expect((await compiled).revision).toBe(2);
+  expect(await Promise.all(looks)).toEqual([{ entries: 1 }, { entries: 3 }]);
+  expect(await Promise.all(usages)).toEqual([{ askedNames: 4 }, { askedNames: 4 }]);
+  expect(await compiler.usage()).toEqual({ askedNames: 5 });
+});
+
 /** More than half of the deadline of a job. */
 const LONG_MS = 400_000;
 const DEADLINE_MS = 600_000;
