@@ -9,7 +9,8 @@ import { Type } from 'typebox';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { ResourceKind } from '../store/document.ts';
 import type { Expectation } from '../store/expectation.ts';
-import type { ApplyResult, WriteContext } from '../store/store.ts';
+import type { ApplyResult } from '../store/store.ts';
+import type { WriteContext } from '../store/write-context.ts';
 import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
 
 export const WaitSchema = Type.Object(
@@ -52,9 +53,17 @@ export const ReceiptSchema = Type.Object({
     }),
     { description: 'the first thousand' },
   ),
+  held: Type.Array(
+    Type.Object({
+      list: Type.String(),
+      version: Type.Union([Type.Integer(), Type.Null()], { description: 'null: a dry run' }),
+      reasons: Type.Array(Type.String()),
+    }),
+    { description: 'lists that keep what they have: their new content waits for somebody' },
+  ),
 });
 
-export interface Receipt extends Pick<ApplyResult, 'revision' | 'counts' | 'changes'> {
+export interface Receipt extends Pick<ApplyResult, 'revision' | 'counts' | 'changes' | 'held'> {
   readonly isInForce: boolean;
 }
 
@@ -92,9 +101,9 @@ export async function receiptOf(
   request: FastifyRequest,
   isWaiting: boolean,
 ): Promise<Receipt> {
-  const { revision, counts, changes } = result;
+  const { revision, counts, changes, held } = result;
   const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
-  return { revision, counts, changes, isInForce };
+  return { revision, counts, changes, held, isInForce };
 }
 
 /** @returns whether the revision is in force; false while it is being published */

@@ -5,8 +5,8 @@ import type { EvidenceDone, EvidenceRequest, ListPlaceFound } from './messages.t
 import { readNewestInput } from './newest-input.ts';
 import { openList } from '../lists/open-list.ts';
 
-/** Enough to tell the versions of one list apart. */
-const VERSION_DIGITS = 12;
+/** Enough to tell the contents of one list apart. */
+const CONTENT_DIGITS = 12;
 
 export async function findEvidence(request: EvidenceRequest): Promise<EvidenceDone> {
   const { name } = request;
@@ -17,8 +17,14 @@ export async function findEvidence(request: EvidenceRequest): Promise<EvidenceDo
     const place = findInList(list, name, name.length);
     refuseDamage();
     if (place !== null) {
-      const version = source.contentSha256.slice(0, VERSION_DIGITS);
-      places.push({ list: list.id, version, line: place.line, text: place.text });
+      places.push({
+        list: list.id,
+        version: source.version?.number ?? null,
+        since: source.version?.installedAt ?? null,
+        content: source.contentSha256.slice(0, CONTENT_DIGITS),
+        line: place.line,
+        text: place.text,
+      });
     }
   }
   return { kind: 'found', job: request.job, places };

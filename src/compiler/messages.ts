@@ -59,8 +59,12 @@ export interface EvidenceRequest {
 
 export interface ListPlaceFound {
   readonly list: string;
+  /** Number of its version in force; null for the names of a service. */
+  readonly version: number | null;
+  /** When that version came into force. */
+  readonly since: string | null;
   /** The beginning of the SHA-256 of its content. */
-  readonly version: string;
+  readonly content: string;
   readonly line: number;
   readonly text: string;
 }

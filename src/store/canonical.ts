@@ -4,10 +4,10 @@
  * makes `apply(export())` change nothing; the canonical form is also what export and audit show.
  */
 
-import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import { parseDate } from '../lib/calendar.ts';
 import { isIpv4Words, parseIpAddress } from '../lib/ip-address.ts';
 import type { SubscriberRecord } from './canonical-household.ts';
+import type { ListRecord } from './canonical-list.ts';
 import {
   canonicalNames,
   canonicalRules,
@@ -23,7 +23,6 @@ import {
   type CategoryDocument,
   HOUSEHOLD_SETTINGS,
   type HouseholdSetting,
-  type ListDocument,
   LOG_LEVELS,
   type LogLevelName,
   type PlanDocument,
@@ -49,16 +48,6 @@ export interface CategoryRecord {
   readonly edeCode?: 15 | 16;
   readonly neverReport?: true;
   readonly helpline?: true;
-}
-
-export interface ListRecord {
-  readonly id: string;
-  readonly category: string;
-  /** Only where the document named it. */
-  readonly format?: ListFormatName;
-  readonly subdomains?: boolean;
-  readonly contentSha256: string;
-  readonly origin?: string;
 }
 
 export interface ServiceRecord {
@@ -136,30 +125,6 @@ export function canonicalCategory(
     ...(document.edeCode === undefined ? {} : { edeCode: document.edeCode }),
     ...(document.neverReport === true ? { neverReport: true } : {}),
     ...(document.helpline === true ? { helpline: true } : {}),
-  };
-}
-
-export function canonicalList(document: ListDocument, path: string, faults: string[]): ListRecord {
-  if (document.url !== undefined) {
-    faults.push(
-      `${path}.url: ${quote(document.url)} cannot be fetched: lists from the network are not supported yet; valid: path, with the file downloaded before`,
-    );
-  } else if (document.path !== undefined) {
-    faults.push(
-      `${path}.path: ${quote(document.path)} is read by "stairgate apply" only; valid here: contentSha256 of an uploaded content`,
-    );
-  } else if (document.contentSha256 === undefined) {
-    faults.push(
-      `${path}: the content is missing; valid: path (through "stairgate apply") or contentSha256`,
-    );
-  }
-  return {
-    id: document.id,
-    category: document.category,
-    ...(document.format === undefined ? {} : { format: document.format }),
-    ...(document.subdomains === undefined ? {} : { subdomains: document.subdomains }),
-    contentSha256: document.contentSha256 ?? '',
-    ...(document.origin ? { origin: document.origin } : {}),
   };
 }
 

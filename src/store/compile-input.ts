@@ -15,7 +15,7 @@ import { type CompileHouseholds, readHouseholds, withWhatPasses } from './compil
 import { LISTS_FOLDER } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
 import { readRevision } from './meta.ts';
-import { readPlans, readServices } from './records.ts';
+import { readLists, readPlans, readServices } from './records.ts';
 import { safestPlan } from './safest-plan.ts';
 import type { Db, VerdictClassName } from './schema.ts';
 
@@ -53,9 +53,11 @@ export interface CompileListSource {
   readonly format: ListFormatName;
   /** Null = as the format does. */
   readonly coversSubdomains: boolean | null;
-  /** Corrections, canonical names: taken out of the list, with all below them. */
+  /** Names that people took out of it, and all below them; as `canonicalName` writes them. */
   readonly except: readonly string[];
   readonly contentSha256: string;
+  /** Number of the version in force, and since when it is; null for the names of a service. */
+  readonly version: { readonly number: number; readonly installedAt: string } | null;
   /** Absolute or relative as the data folder was given; the file never changes. */
   readonly contentPath: string;
   /** The content itself where no file holds it: the names of a service. */
@@ -101,7 +103,7 @@ export async function readListSourcesFrom(dataDir: string): Promise<readonly Com
   try {
     return await db.transaction().execute(async (tx) => {
       const bitOf = new Map((await readCategories(tx)).map(({ id, bit }) => [id, bit]));
-      return [...(await readLists(tx, dataDir, bitOf)), ...(await readServiceLists(tx))];
+      return [...(await readListSources(tx, dataDir, bitOf)), ...(await readServiceLists(tx))];
     });
   } catch (error) {
     throw toStoreError(error);
@@ -157,7 +159,7 @@ export async function readCompileInput(db: Db, dataDir: string): Promise<Compile
     return {
       revision: await readRevision(tx),
       categories,
-      lists: [...(await readLists(tx, dataDir, bitOf)), ...(await readServiceLists(tx))],
+      lists: [...(await readListSources(tx, dataDir, bitOf)), ...(await readServiceLists(tx))],
       plans: records,
       households: await readHouseholds(
         tx,
@@ -236,23 +238,27 @@ async function readCategories(tx: Db): Promise<CompileCategory[]> {
   }));
 }
 
-async function readLists(
+/** Those that have a content. */
+async function readListSources(
   tx: Db,
   dataDir: string,
   bitOf: ReadonlyMap<string, number>,
 ): Promise<CompileListSource[]> {
-  const rows = await tx.selectFrom('lists').selectAll().orderBy('id').execute();
-  return rows.map((row) => ({
-    id: row.id,
-    category: row.category,
-    categoryBit: bitOf.get(row.category) ?? 0,
-    format: row.format as ListFormatName,
-    coversSubdomains: row.covers_subdomains === null ? null : row.covers_subdomains === 1,
-    except: [],
-    contentSha256: row.content_sha256,
-    contentPath: join(dataDir, LISTS_FOLDER, row.content_sha256),
-    octets: null,
-  }));
+  const lists = [...(await readLists(tx)).values()];
+  return lists
+    .filter(({ contentSha256 }) => contentSha256 !== '')
+    .map(({ record, format, contentSha256, version, installedAt }) => ({
+      id: record.id,
+      category: record.category,
+      categoryBit: bitOf.get(record.category) ?? 0,
+      format,
+      coversSubdomains: record.subdomains ?? null,
+      except: record.except ?? [],
+      contentSha256,
+      version: version === null ? null : { number: version, installedAt: installedAt ?? '' },
+      contentPath: join(dataDir, LISTS_FOLDER, contentSha256),
+      octets: null,
+    }));
 }
 
 /** A service is a list of its own names. */
@@ -267,6 +273,7 @@ async function readServiceLists(tx: Db): Promise<CompileListSource[]> {
       format: 'domains',
       coversSubdomains: null,
       except: [],
+      version: null,
       contentSha256: createHash('sha256').update(octets).digest('hex'),
       contentPath: '',
       octets,

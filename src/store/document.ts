@@ -187,6 +187,46 @@ export const CategorySchema = Type.Object(
   { additionalProperties: false },
 );
 
+const address = Type.String({ minLength: 1, maxLength: 2_000, description: 'an https:// address' });
+const percent = Type.Integer({ minimum: 0, maximum: 100 });
+
+const ListGateSchema = Type.Object(
+  {
+    shrinkPercentMax: Type.Optional(percent),
+    growthPercentMax: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    badPercentMax: Type.Optional(percent),
+    urgent: Type.Optional(
+      Type.Boolean({
+        description: 'of a mandatory list: neither growth nor popular names hold an update back',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'what holds an update back' },
+);
+
+const ListTransferSchema = Type.Object(
+  {
+    zone: nameText,
+    primaries: Type.Array(Type.String({ maxLength: 53 }), {
+      minItems: 1,
+      maxItems: 8,
+      description: 'addresses such as 192.0.2.1 or 192.0.2.1:5353',
+    }),
+    tsigKey: Type.Optional(
+      Type.String({ pattern: ID_PATTERN, description: 'its id in the configuration' }),
+    ),
+  },
+  { additionalProperties: false, description: 'an RPZ zone, taken by AXFR and IXFR' },
+);
+
+/** Longer lists belong into files. */
+const LIST_EXCEPT_MAX = 10_000;
+/** With fewer there is nothing to go back to. */
+const VERSIONS_KEPT_MIN = 2;
+const VERSIONS_KEPT_MAX = 100;
+const UPDATE_SECONDS_MIN = 300;
+const UPDATE_SECONDS_MAX = 31 * 86_400;
+
 export const ListSchema = Type.Object(
   {
     id,
@@ -195,7 +235,47 @@ export const ListSchema = Type.Object(
       Type.String({ pattern: SHA256_PATTERN, description: 'SHA-256 of an uploaded content' }),
     ),
     path: Type.Optional(Type.String({ description: 'only for the CLI, which uploads the file' })),
-    url: Type.Optional(Type.String({ description: 'not yet supported' })),
+    url: Type.Optional(address),
+    mirrors: Type.Optional(
+      Type.Array(address, { maxItems: 8, description: 'asked in order where url fails' }),
+    ),
+    allowHttp: Type.Optional(Type.Boolean({ description: 'http:// is taken too' })),
+    updateSeconds: Type.Optional(
+      Type.Integer({
+        minimum: UPDATE_SECONDS_MIN,
+        maximum: UPDATE_SECONDS_MAX,
+        description: 'how often url is asked; default a day',
+      }),
+    ),
+    file: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1_000,
+        description: 'a file of the server, below a folder of its configuration; watched',
+      }),
+    ),
+    transfer: Type.Optional(ListTransferSchema),
+    own: Type.Optional(Type.Boolean({ description: 'its entries are kept by API and CLI' })),
+    sealed: Type.Optional(
+      Type.Boolean({ description: 'a sealed file: digests of names in place of names' }),
+    ),
+    gate: Type.Optional(ListGateSchema),
+    versionsKept: Type.Optional(
+      Type.Integer({
+        minimum: VERSIONS_KEPT_MIN,
+        maximum: VERSIONS_KEPT_MAX,
+        description: 'to go back to; default 5',
+      }),
+    ),
+    approvals: Type.Optional(
+      Type.Enum([1, 2], { description: '2: two people for each change of its content' }),
+    ),
+    except: Type.Optional(
+      Type.Array(nameText, {
+        maxItems: LIST_EXCEPT_MAX,
+        description: 'corrections: names that are taken out of this list, and all below them',
+      }),
+    ),
     format: Type.Optional(Type.Enum([...LIST_FORMAT_NAMES])),
     subdomains: Type.Optional(
       Type.Boolean({ description: 'entries of a domains or hosts list cover subdomains too' }),

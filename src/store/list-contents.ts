@@ -4,8 +4,8 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync, readFileSync, utimesSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from '../lib/errors.ts';
@@ -46,6 +46,11 @@ export class ListContents {
     return this.#held.get(sha256) ?? { sha256, path: this.pathOf(sha256) };
   }
 
+  /** Of an own list, which is small. */
+  readText(sha256: string): Promise<string> {
+    return readFile(this.pathOf(sha256), 'utf8');
+  }
+
   /** Has it in memory only, for a dry run. */
   hold(content: Uint8Array): void {
     this.#held.set(createHash('sha256').update(content).digest('hex'), content);
@@ -57,6 +62,10 @@ export class ListContents {
     const path = this.pathOf(sha256);
     if (!existsSync(path) || !readFileSync(path).equals(content)) {
       writeFileDurably(path, content, 0o600);
+    } else {
+      // Else `removeUnused` might take it before a row names it.
+      const now = new Date();
+      utimesSync(path, now, now);
     }
     return { sha256, octets: content.length };
   }

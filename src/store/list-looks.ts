@@ -1,89 +1,186 @@
 /**
- * What is known of the lists that a document names: a report of each content, or why it is refused.
+ * What is known of contents that lists are to get: a report of each and how it compares with what the
+ * list has, or why it is refused.
  *
- *     outside of a transaction:  prepare ─▶ looks at the contents that are new to their lists
- *     inside:                    report  ─▶ from the rows and those looks; looks at nothing
+ *     outside of a transaction:  prepare ─▶ looks at what is new to its list, and compares it
+ *     inside:                    find    ─▶ from the rows and those looks; looks at nothing
  *
  * Reading a large list takes seconds, and whoever holds the transaction keeps all others from the
- * database. So a look that turns out to be missing inside, since a write came between and took the
- * row that made it needless, ends the transaction with `LookMissing` and is made outside.
+ * database. So a look that turns out to be missing inside, since a write came between and changed the
+ * row that it was about, ends the transaction with `LookMissing` and is made outside.
  */
 
 import { AppError } from '../lib/errors.ts';
-import type { RecordOf } from './canonical.ts';
+import { readApprovedNames } from './approved-names.ts';
+import type { ListRecord } from './canonical-list.ts';
 import type { ListContents } from './list-contents.ts';
-import type { ContentInspector, ListReport } from './list-report.ts';
-import type { ReadDocument } from './read-document.ts';
-import type { StoredList } from './records.ts';
+import type { ContentInspector, GateComparison, GateFindings, ListReport } from './list-report.ts';
+import { readLists, type StoredList } from './records.ts';
+import type { Db } from './schema.ts';
 
 /** Codes of an inspector that speak of the content and not of the inspection. */
 const CONTENT_FAULTS = ['LIST_REFUSED', 'CONTENT_DAMAGED'];
 
-type DocumentLists = NonNullable<ReadDocument['lists']>;
-type StoredLists = ReadonlyMap<string, StoredList>;
-type Look = ListReport | AppError;
+/** A content, and the list that is to get it, as that shall be. */
+export interface ListCandidate {
+  readonly record: ListRecord;
+  readonly contentSha256: string;
+  /** Comes into force whatever the gate would say, so nothing is compared. */
+  readonly isTrusted: boolean;
+}
+
+/** What candidates are held against. */
+export interface ListGround {
+  readonly lists: ReadonlyMap<string, StoredList>;
+  /** By list. */
+  readonly approved: ReadonlyMap<string, readonly { readonly name: string }[]>;
+}
+
+export interface ListLook {
+  readonly report: ListReport;
+  /** Null where the list has no content yet, or this one already, and for a trusted candidate. */
+  readonly findings: GateFindings | null;
+}
+
+/** Each takes another write that removes or changes a list of the document meanwhile. */
+const ATTEMPTS_MAX = 3;
 
 /** A signal within the store: prepare once more, and begin the transaction anew. */
 export class LookMissing extends Error {}
+
+/**
+ * @param attempt prepares its looks, then writes
+ * @throws AppError `LISTS_CHANGED` where others were faster again and again
+ */
+export async function untilLooked<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  for (let count = 1; count <= ATTEMPTS_MAX; count++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof LookMissing)) throw error;
+    }
+  }
+  throw new AppError(
+    'LISTS_CHANGED',
+    `Writing lists: other writes changed them ${ATTEMPTS_MAX} times meanwhile; send it again`,
+  );
+}
+
+export async function readGround(db: Db): Promise<ListGround> {
+  return { lists: await readLists(db), approved: await readApprovedNames(db) };
+}
 
 /** The looks of one write; what was looked at once is kept from attempt to attempt. */
 export class ListLooks {
   readonly #contents: ListContents;
   readonly #inspector: ContentInspector;
   /** By content and format. */
-  readonly #looks = new Map<string, Look>();
+  readonly #reports = new Map<string, ListReport | AppError>();
+  /** By all that a comparison is about; null where what the list has cannot be read any more. */
+  readonly #findings = new Map<string, GateFindings | null>();
 
   constructor(contents: ListContents, inspector: ContentInspector) {
     this.#contents = contents;
     this.#inspector = inspector;
   }
 
+  hasContent({ contentSha256 }: ListCandidate): boolean {
+    return this.#contents.has(contentSha256);
+  }
+
   /** @throws what an inspection throws that could not be made */
-  async prepare(lists: DocumentLists, stored: StoredLists): Promise<void> {
-    for (const { record } of lists) {
-      if (!this.#contents.has(record.contentSha256) || this.#find(stored, record)) continue;
-      this.#looks.set(contentKeyOf(record), await this.#lookAt(record));
+  async prepare(candidates: readonly ListCandidate[], ground: ListGround): Promise<void> {
+    for (const candidate of candidates) {
+      if (!this.hasContent(candidate)) continue;
+      const report = this.#reportOf(candidate, ground) ?? (await this.#lookAt(candidate));
+      if (report instanceof AppError) continue;
+      const asked = this.#comparisonOf(candidate, report, ground);
+      if (asked === null || this.#findings.has(asked.key)) continue;
+      this.#findings.set(asked.key, await this.#compare(candidate, report, asked.comparison));
     }
   }
 
   /**
-   * Reports of all lists that the document names, by id; a refused content is a fault.
+   * What is known of a candidate whose content is there; an error where its content is refused.
    * @throws LookMissing
    */
-  report(lists: DocumentLists, stored: StoredLists, faults: string[]): Map<string, ListReport> {
-    const reports = new Map<string, ListReport>();
-    for (const { record, path } of lists) {
-      if (!this.#contents.has(record.contentSha256)) continue;
-      const look = this.#find(stored, record);
-      if (look === null) throw new LookMissing();
-      if (look instanceof AppError) faults.push(`${path}: ${look.message}`);
-      else reports.set(record.id, look);
-    }
-    return reports;
+  find(candidate: ListCandidate, ground: ListGround): ListLook | AppError {
+    const report = this.#reportOf(candidate, ground);
+    if (report === null) throw new LookMissing();
+    if (report instanceof AppError) return report;
+    const asked = this.#comparisonOf(candidate, report, ground);
+    if (asked === null) return { report, findings: null };
+    const findings = this.#findings.get(asked.key);
+    if (findings === undefined) throw new LookMissing();
+    return { report, findings };
   }
 
-  #find(stored: StoredLists, record: RecordOf['list']): Look | null {
-    return knownReport(stored, record) ?? this.#looks.get(contentKeyOf(record)) ?? null;
+  #reportOf(candidate: ListCandidate, ground: ListGround): ListReport | AppError | null {
+    return knownReport(candidate, ground) ?? this.#reports.get(contentKeyOf(candidate)) ?? null;
   }
 
-  async #lookAt({ contentSha256, format }: RecordOf['list']): Promise<Look> {
+  async #lookAt(candidate: ListCandidate): Promise<ListReport | AppError> {
+    const { record, contentSha256 } = candidate;
+    const look = await this.#inspector
+      .inspect(this.#contents.locate(contentSha256), record.format ?? null)
+      .catch((error: unknown) => {
+        if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
+        throw error;
+      });
+    this.#reports.set(contentKeyOf(candidate), look);
+    return look;
+  }
+
+  /** A damaged content must not keep a good one out. */
+  async #compare(
+    { contentSha256 }: ListCandidate,
+    { format }: ListReport,
+    comparison: GateComparison,
+  ): Promise<GateFindings | null> {
+    const content = this.#contents.locate(contentSha256);
     try {
-      return await this.#inspector.inspect(this.#contents.locate(contentSha256), format ?? null);
+      return await this.#inspector.compare(content, format, comparison);
     } catch (error) {
-      if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
+      if (error instanceof AppError && error.code === 'CONTENT_DAMAGED') return null;
       throw error;
     }
+  }
+
+  /** Null where there is nothing to compare with. */
+  #comparisonOf(
+    { record, contentSha256, isTrusted }: ListCandidate,
+    report: ListReport,
+    { lists, approved }: ListGround,
+  ): { readonly key: string; readonly comparison: GateComparison } | null {
+    const before = lists.get(record.id);
+    if (before === undefined || isTrusted || !this.#contents.has(before.contentSha256)) return null;
+    if (before.contentSha256 === contentSha256 && before.format === report.format) return null;
+    const about = {
+      list: record.id,
+      category: record.category,
+      coversSubdomains: record.subdomains ?? null,
+      except: record.except ?? [],
+      approved: (approved.get(record.id) ?? []).map(({ name }) => name),
+    };
+    const { format } = before;
+    const content = this.#contents.locate(before.contentSha256);
+    return {
+      key: JSON.stringify([contentSha256, report.format, before.contentSha256, format, about]),
+      comparison: { ...about, before: { content, format } },
+    };
   }
 }
 
 /** The report of a list that has this content already, or null. */
-function knownReport(stored: StoredLists, record: RecordOf['list']): ListReport | null {
-  const before = stored.get(record.id);
-  const isSame =
-    before?.record.contentSha256 === record.contentSha256 && before.record.format === record.format;
+function knownReport(
+  { record, contentSha256 }: ListCandidate,
+  { lists }: ListGround,
+): ListReport | null {
+  const before = lists.get(record.id);
+  const isSame = before?.contentSha256 === contentSha256 && before.record.format === record.format;
   return isSame ? before.report : null;
 }
 
-function contentKeyOf({ contentSha256, format }: RecordOf['list']): string {
-  return `${contentSha256} ${format ?? ''}`;
+function contentKeyOf({ contentSha256, record }: ListCandidate): string {
+  return `${contentSha256} ${record.format ?? ''}`;
 }

@@ -3,7 +3,8 @@
  * that leads nowhere is a fault.
  */
 
-import { type CategoryRecord, type ListRecord, type PlanRecord } from './canonical.ts';
+import type { CategoryRecord, PlanRecord } from './canonical.ts';
+import type { ListRecord } from './canonical-list.ts';
 import { usesOfPlan } from './category-uses.ts';
 import type { Change } from './changes.ts';
 import type { ResourceKind } from './document.ts';
@@ -22,7 +23,7 @@ import {
 } from './planned-changes.ts';
 import type { Placed, ReadDocument } from './read-document.ts';
 import { quote } from '../lib/quote.ts';
-import { readSubscribers } from './records.ts';
+import { readSubscribers, type StoredList } from './records.ts';
 import { safestPlan } from './safest-plan.ts';
 import type { Db } from './schema.ts';
 
@@ -37,9 +38,10 @@ export async function planChanges(
   faults: string[],
 ): Promise<PlannedChanges> {
   const stock = await readStock(db);
+  const categories = planCategories(document, stock);
   const planned: PlannedChanges = {
-    categories: planCategories(document, stock),
-    lists: planLists(document.lists ?? [], stock, contents, faults),
+    categories,
+    lists: planLists(document.lists ?? [], stock, categories, contents, faults),
     services: upserts('service', document.services ?? [], stock.services),
     plans: upserts('plan', document.plans ?? [], stock.plans),
     subscribers: [],
@@ -90,16 +92,52 @@ function planCategories(document: ReadDocument, stock: Stock): Change<'category'
 function planLists(
   placed: readonly Placed<ListRecord>[],
   stock: Stock,
+  categories: readonly Change<'category'>[],
   contents: ListContents,
   faults: string[],
 ): Change<'list'>[] {
+  const known = afterChanges(stock.categories, categories);
   for (const { record, path } of placed) {
-    if (record.contentSha256 === '' || contents.has(record.contentSha256)) continue;
-    faults.push(
-      `${path}.contentSha256: there is no content ${quote(record.contentSha256)}; upload it first`,
-    );
+    const { contentSha256 } = record;
+    if (contentSha256 !== undefined && !contents.has(contentSha256)) {
+      faults.push(
+        `${path}.contentSha256: there is no content ${quote(contentSha256)}; upload it first`,
+      );
+    }
+    checkMandatory(record, known.get(record.category)?.class, path, faults);
+    checkOwn(record, stock.lists.get(record.id), path, faults);
   }
   return upserts('list', placed, stock.lists);
+}
+
+/** What only the law may ask for. */
+function checkMandatory(
+  { gate, sealed, category }: ListRecord,
+  verdictClass: string | undefined,
+  path: string,
+  faults: string[],
+): void {
+  if (verdictClass === 'law') return;
+  const fields = [...(gate?.urgent === true ? ['gate.urgent'] : []), ...(sealed ? ['sealed'] : [])];
+  for (const field of fields) {
+    faults.push(
+      `${path}.${field}: it goes with a category of class law only, ${quote(category)} is ${verdictClass ?? 'policy'}`,
+    );
+  }
+}
+
+/** Its first entry would silently take the place of a whole content from elsewhere. */
+function checkOwn(
+  { own, id }: ListRecord,
+  before: StoredList | undefined,
+  path: string,
+  faults: string[],
+): void {
+  if (own !== true || before === undefined || before.record.own === true) return;
+  if (before.contentSha256 === '') return;
+  faults.push(
+    `${path}.own: list ${quote(id)} has a content from elsewhere; valid: a new id, or removing the list first`,
+  );
 }
 
 function checkPlanCategories(

@@ -6,14 +6,13 @@
 import type { TSchema } from 'typebox';
 import {
   canonicalCategory,
-  canonicalList,
   canonicalPlan,
   canonicalService,
   type CategoryRecord,
-  type ListRecord,
   type PlanRecord,
   type ServiceRecord,
 } from './canonical.ts';
+import { canonicalList, type ListRecord } from './canonical-list.ts';
 import { canonicalSubscriber, type SubscriberRecord } from './canonical-household.ts';
 import {
   CategorySchema,

@@ -6,12 +6,12 @@
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import {
   type CategoryRecord,
-  type ListRecord,
   type PlanRecord,
   type PlanSettings,
   SERVICE_PREFIX,
   type ServiceRecord,
 } from './canonical.ts';
+import { type ListRecord, type ListSettings, sourceOf } from './canonical-list.ts';
 import type { HouseholdSettings, SubscriberRecord } from './canonical-household.ts';
 import type { RuleNames } from './canonical-settings.ts';
 import type { BlockingModeName } from './document.ts';
@@ -33,10 +33,20 @@ export interface StoredCategory extends Stored<CategoryRecord> {
   readonly bit: number;
 }
 
+/** `record` is what people set; the rest is what they got. */
 export interface StoredList extends Stored<ListRecord> {
-  /** As detected or given. */
+  /** As detected or given, of the content in force. */
   readonly format: ListFormatName;
+  /** Of the content in force. */
   readonly report: ListReport;
+  /** Empty: there is none in force, and the list blocks nothing. */
+  readonly contentSha256: string;
+  /** Number of the version in force; null: none. */
+  readonly version: number | null;
+  /** When that came into force. */
+  readonly installedAt: string | null;
+  /** Number of the version that waits for somebody; null: none does. */
+  readonly heldVersion: number | null;
 }
 
 export interface StoredService extends Stored<ServiceRecord> {
@@ -101,22 +111,46 @@ export async function readServices(db: Db): Promise<Map<string, StoredService>> 
 
 export async function readLists(db: Db): Promise<Map<string, StoredList>> {
   const rows = await db.selectFrom('lists').selectAll().orderBy('id').execute();
-  const entries = rows.map((row): [string, StoredList] => [
-    row.id,
-    {
-      revision: row.revision,
-      format: row.format as ListFormatName,
-      report: JSON.parse(row.report) as ListReport,
-      record: {
-        id: row.id,
-        category: row.category,
-        ...(row.is_format_given === 1 ? { format: row.format as ListFormatName } : {}),
-        ...(row.covers_subdomains === null ? {} : { subdomains: row.covers_subdomains === 1 }),
+  const versions = await db
+    .selectFrom('list_versions')
+    .select(['list', 'number', 'content_sha256', 'state', 'installed_at'])
+    .orderBy('number')
+    .execute();
+  const versionsOf = new Map<string, (typeof versions)[number][]>();
+  for (const version of versions) {
+    const own = versionsOf.get(version.list);
+    if (own === undefined) versionsOf.set(version.list, [version]);
+    else own.push(version);
+  }
+  const entries = rows.map((row): [string, StoredList] => {
+    const own = versionsOf.get(row.id) ?? [];
+    const inForce = own.find(({ state }) => state === 'in-force');
+    const settings = row.settings === null ? {} : (JSON.parse(row.settings) as ListSettings);
+    // An upload that is still held is what its document says all the same.
+    const uploaded = row.content_sha256 === '' ? own.at(-1)?.content_sha256 : row.content_sha256;
+    const isUpload = sourceOf(settings) === 'contentSha256' && uploaded !== undefined;
+    return [
+      row.id,
+      {
+        revision: row.revision,
+        format: row.format as ListFormatName,
+        report: JSON.parse(row.report) as ListReport,
         contentSha256: row.content_sha256,
-        ...(row.origin === '' ? {} : { origin: row.origin }),
+        version: inForce?.number ?? null,
+        installedAt: inForce?.installed_at ?? null,
+        heldVersion: own.find(({ state }) => state === 'held')?.number ?? null,
+        record: {
+          id: row.id,
+          category: row.category,
+          ...(row.is_format_given === 1 ? { format: row.format as ListFormatName } : {}),
+          ...(row.covers_subdomains === null ? {} : { subdomains: row.covers_subdomains === 1 }),
+          ...(isUpload ? { contentSha256: uploaded } : {}),
+          ...(row.origin === '' ? {} : { origin: row.origin }),
+          ...settings,
+        },
       },
-    },
-  ]);
+    ];
+  });
   return new Map(entries);
 }
 

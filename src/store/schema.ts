@@ -6,6 +6,7 @@
  *      │   └──n plan_categories n──1 ┘  └──n rules ──n┘ │     └──n sessions (not policy: no audit)
  *      └─1 services                                     └──n profiles 1──n rules, devices
  *     grants, requests, budget_days (of a household or profile; they end by themselves)
+ *     list_versions, list_entries, approved_names, list_states (of a list; a state is no policy)
  *     tokens    audit (hash chain)    idempotency    meta (revision, numbers, marks of first start)
  *
  * Numbers (`plans.number`, `subscribers.number`, `profiles.number`) are internal, stable and never
@@ -22,6 +23,8 @@ export type RuleAction = 'allow' | 'deny';
 export type RuleOwnerKind = 'plan' | 'subscriber' | 'profile';
 export type DeviceKind = 'mac' | 'address' | 'clientId';
 export type RequestState = 'open' | 'approved' | 'denied';
+/** `replaced`: it was held until a newer one came. */
+export type ListVersionState = 'in-force' | 'held' | 'rejected' | 'past' | 'replaced';
 
 interface MetaTable {
   key: string;
@@ -58,10 +61,62 @@ interface ListTable {
   covers_subdomains: number | null;
   /** Where it came from, for people: a path, `builtin`. */
   origin: string;
+  /** Of the version in force; empty while there is none. */
   content_sha256: string;
   /** `ListReport` of the content as JSON. */
   report: string;
+  /** `ListSettings`. */
+  settings: string | null;
   revision: number;
+}
+
+interface ListVersionTable {
+  list: string;
+  /** From 1, never given out twice. */
+  number: number;
+  /** Empty: an own list without entries. */
+  content_sha256: string;
+  format: string;
+  /** `ListReport`, `GateFindings` or null, and words of the gate, as JSON. */
+  report: string;
+  findings: string | null;
+  reasons: string;
+  state: ListVersionState;
+  /** Where it came from, for people. */
+  source: string;
+  actor: string;
+  /** `Approvals`. */
+  approvals: string;
+  created_at: string;
+  /** When it last came into force; null = never. */
+  installed_at: string | null;
+  /** Who approved it last, rejected it or went back to it. */
+  decided_by: string | null;
+  decided_at: string | null;
+}
+
+interface ListStateTable {
+  list: string;
+  /** `ListState` as JSON. */
+  state: string;
+}
+
+interface ListEntryTable {
+  list: string;
+  /** Canonical text, as of rules. */
+  name: string;
+  comment: string;
+  /** Seconds since the Unix epoch; null = it stays. */
+  expires_at: number | null;
+  added_by: string;
+  added_at: number;
+}
+
+interface ApprovedNameTable {
+  list: string;
+  name: string;
+  actor: string;
+  at: string;
 }
 
 interface PlanTable {
@@ -218,6 +273,10 @@ export interface Tables {
   meta: MetaTable;
   categories: CategoryTable;
   lists: ListTable;
+  list_versions: ListVersionTable;
+  list_states: ListStateTable;
+  list_entries: ListEntryTable;
+  approved_names: ApprovedNameTable;
   plans: PlanTable;
   plan_categories: PlanCategoryTable;
   rules: RuleTable;
@@ -239,6 +298,8 @@ export interface Tables {
 /** The database or a transaction on it. */
 export type Db = Kysely<Tables>;
 
+export type ListVersionRow = Selectable<ListVersionTable>;
+export type ListEntryRow = Selectable<ListEntryTable>;
 export type PlanRow = Selectable<PlanTable>;
 export type SubscriberRow = Selectable<SubscriberTable>;
 export type AuditRow = Selectable<AuditTable>;

@@ -34,7 +34,7 @@ import { type FolderLock, lockDataFolder, prepareDataFolder } from './data-folde
 import { openDatabase, toStoreError } from './database.ts';
 import type { PolicyDocument, ResourceKind } from './document.ts';
 import { checkEngines } from './engine-checks.ts';
-import { checkExpectation, type Expectation } from './expectation.ts';
+import { checkExpectation } from './expectation.ts';
 import {
   type GrantDocument,
   type GrantFilter,
@@ -46,12 +46,23 @@ import {
   removeGrant,
   type StoredGrant,
 } from './grants.ts';
-import { findAnswer, type IdempotencyKey, saveAnswer } from './idempotency.ts';
+import { findAnswer, saveAnswer } from './idempotency.ts';
 import { ListContents } from './list-contents.ts';
-import { ListLooks, LookMissing } from './list-looks.ts';
+import type { StoreAccess } from './list-access.ts';
+import {
+  applyLists,
+  candidatesOf,
+  type HeldList,
+  judgeLists,
+  type JudgedLists,
+} from './list-changes.ts';
+import { ListLooks, readGround, untilLooked } from './list-looks.ts';
 import type { ContentInspector, ListReport } from './list-report.ts';
+import { readUsedContents } from './list-version-rows.ts';
+import { ListVersions } from './list-versions.ts';
 import { readMeta, readRevision, writeMeta } from './meta.ts';
 import { migrate } from './migrations.ts';
+import { OwnLists } from './own-lists.ts';
 import { planChanges, planRemoval } from './plan-changes.ts';
 import { listChanges, type PlannedChanges, readStock } from './planned-changes.ts';
 import { type ProfileOwner, readProfileNumbers, readProfileOwners } from './profile-owners.ts';
@@ -116,11 +127,12 @@ import {
   type Token,
 } from './tokens.ts';
 import { writeChanges } from './write-changes.ts';
+import type { WriteContext } from './write-context.ts';
 
 /** What a result shows one by one; counts are always complete. */
 const CHANGES_SHOWN_MAX = 1_000;
-/** Each takes another write that removes or changes a list of the document meanwhile. */
-const ATTEMPTS_MAX = 3;
+/** Of a write that is about no list. */
+const NO_LISTS: JudgedLists = { settled: [], reports: new Map(), held: [], proposals: [] };
 
 export interface StoreOptions {
   readonly clock?: Clock;
@@ -130,13 +142,6 @@ export interface StoreOptions {
   readonly isOffline?: boolean;
   /** Reads the ids of the engines of safe search that there are; left out: documents may name any. */
   readonly engines?: () => readonly string[];
-}
-
-export interface WriteContext {
-  /** Who: the id of a token, `offline` or `first-start`. */
-  readonly actor: string;
-  readonly expectation?: Expectation | undefined;
-  readonly idempotency?: IdempotencyKey | undefined;
 }
 
 export interface ApplyOptions {
@@ -154,6 +159,8 @@ export interface ApplyResult {
   readonly changes: readonly Change[];
   /** Reports of lists with new content, by id. */
   readonly listReports: Readonly<Record<string, ListReport>>;
+  /** Lists that keep what they have, since their new content waits for somebody. */
+  readonly held: readonly HeldList[];
 }
 
 /** The revision that holds a change, and what became of its object. */
@@ -182,11 +189,16 @@ interface PreparedDocument {
   readonly document: ReadDocument;
   readonly faults: readonly string[];
   readonly looks: ListLooks;
+  /** What ships with Stairgate passes the gate as it is. */
+  readonly isTrusted: boolean;
 }
 
 export class Store {
   readonly dataDir: string;
   readonly contents: ListContents;
+  /** Contents of lists as they come and go. */
+  readonly listVersions: ListVersions;
+  readonly ownLists: OwnLists;
   /** Minutes of budgets, which the query log counts. */
   readonly budgetDays: BudgetDays;
   /** For reads that have no method here; writes go through the methods. */
@@ -214,6 +226,18 @@ export class Store {
       (work) => this.#enqueue(() => db.transaction().execute(work)),
       () => this.#nowSeconds(),
     );
+    const access: StoreAccess = {
+      contents: this.contents,
+      inspector,
+      read: (work) => this.#read(work),
+      write: (context, work) => this.#write(context, work),
+      audit: (tx, revision, context, entries) => this.#audit(tx, revision, context, entries),
+      revision: () => this.#revision,
+      now: () => this.#now(),
+      nowSeconds: () => this.#nowSeconds(),
+    };
+    this.ownLists = new OwnLists(access);
+    this.listVersions = new ListVersions(access, this.ownLists);
     this.#lock = lock;
     this.#inspector = inspector;
     this.#clock = clock;
@@ -265,7 +289,7 @@ export class Store {
     context: WriteContext,
     options: Partial<ApplyOptions> = {},
   ): Promise<ApplyResult> {
-    return this.#writeDocument(document, context, (tx, prepared) =>
+    return this.#writeDocument(document, context, false, (tx, prepared) =>
       this.#apply(tx, prepared, context, { isDryRun: false, isPruning: false, ...options }, false),
     );
   }
@@ -277,7 +301,8 @@ export class Store {
   async seed(makeDocument: () => PolicyDocument): Promise<void> {
     if ((await readMeta(this.db, 'seeded')) !== null) return;
     const context = { actor: FIRST_START_ACTOR };
-    await this.#writeDocument(makeDocument(), context, async (tx, prepared) => {
+    const document = makeDocument();
+    await this.#writeDocument(document, context, true, async (tx, prepared) => {
       const options = { isDryRun: false, isPruning: false };
       const { shipped } = followShipped(prepared.document, await readStock(tx), {});
       const result = await this.#apply(tx, prepared, context, options, true);
@@ -298,7 +323,8 @@ export class Store {
     if ((await readMeta(this.db, 'shippedFiles')) === filesDigest) return;
     const context = { actor: SHIPPED_ACTOR };
     const options = { isDryRun: false, isPruning: false };
-    await this.#writeDocument(makeDocument(), context, async (tx, prepared) => {
+    const shippedDocument = makeDocument();
+    await this.#writeDocument(shippedDocument, context, true, async (tx, prepared) => {
       const last = JSON.parse((await readMeta(tx, 'shipped')) ?? '{}') as Shipped;
       const { document, shipped } = followShipped(prepared.document, await readStock(tx), last);
       const result = await this.#apply(tx, { ...prepared, document }, context, options, false);
@@ -317,7 +343,7 @@ export class Store {
       if (faults.length > 0) {
         throw new AppError('RESOURCE_IN_USE', `Removing a ${kind}: ${faults.join('; ')}`);
       }
-      return this.#commitChanges(tx, planned, new Map(), context, false);
+      return this.#commitChanges(tx, planned, NO_LISTS, context, false);
     });
   }
 
@@ -423,11 +449,16 @@ export class Store {
     });
   }
 
-  /** Takes away rows of what has ended; called every few minutes. @returns how many there were */
+  /**
+   * Takes away rows of what has ended, and contents that no kept version names any more; called every
+   * few minutes.
+   * @returns how many rows there were
+   */
   async sweepEnded(): Promise<number> {
-    return this.#enqueue(() =>
-      this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds())),
-    );
+    return this.#enqueue(async () => {
+      await this.contents.removeUnused(await readUsedContents(this.db), this.#clock.wallMs());
+      return this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds()));
+    });
   }
 
   /** Everything as one document; applying it changes nothing. */
@@ -652,48 +683,49 @@ export class Store {
     });
     this.#tokens = await readTokens(this.db);
     this.#revision = await readRevision(this.db);
-    const used = new Set(
-      [...(await readLists(this.db)).values()].map(({ record }) => record.contentSha256),
-    );
-    await this.contents.removeUnused(used, this.#clock.wallMs());
+    await this.contents.removeUnused(await readUsedContents(this.db), this.#clock.wallMs());
   }
 
   async #apply(
     tx: Db,
-    { document, faults: formFaults, looks }: PreparedDocument,
+    { document, faults: formFaults, looks, isTrusted }: PreparedDocument,
     context: WriteContext,
     options: ApplyOptions,
     isSeeding: boolean,
   ): Promise<ApplyResult> {
     const faults = [...formFaults];
-    const reports =
+    const judged =
       document.lists === null
-        ? new Map<string, ListReport>()
-        : looks.report(document.lists, await readLists(tx), faults);
-    const planned = await planChanges(tx, document, this.contents, options.isPruning, faults);
+        ? NO_LISTS
+        : await judgeLists(tx, document.lists, looks, isTrusted, faults);
+    const settled = document.lists === null ? document : { ...document, lists: judged.settled };
+    const planned = await planChanges(tx, settled, this.contents, options.isPruning, faults);
     throwFaults(faults);
-    if (options.isDryRun) return this.#result(planned, reports, true);
-    return this.#commitChanges(tx, planned, reports, context, isSeeding);
+    if (options.isDryRun) return this.#result(planned, judged, judged.held, true);
+    return this.#commitChanges(tx, planned, judged, context, isSeeding);
   }
 
   async #commitChanges(
     tx: Db,
     planned: PlannedChanges,
-    reports: ReadonlyMap<string, ListReport>,
+    judged: JudgedLists,
     context: WriteContext,
     isSeeding: boolean,
   ): Promise<ApplyResult> {
     const changes = listChanges(planned);
-    if (changes.length === 0) return this.#result(planned, reports, false);
-    const revision = this.#revision + 1;
-    await writeChanges(tx, planned, { revision, reports, isSeeding });
-    await this.#audit(tx, revision, context, changes.map(toAuditEntry));
-    return { ...this.#result(planned, reports, false), revision };
+    const revision = this.#revision + (changes.length === 0 ? 0 : 1);
+    if (changes.length > 0) await writeChanges(tx, planned, { revision, isSeeding });
+    const moment = { actor: context.actor, at: this.#now(), revision };
+    const { held, entries } = await applyLists(tx, judged, moment);
+    const audited = [...changes.map(toAuditEntry), ...entries];
+    if (audited.length > 0) await this.#audit(tx, revision, context, audited);
+    return { ...this.#result(planned, judged, held, false), revision };
   }
 
   #result(
     planned: PlannedChanges,
-    reports: ReadonlyMap<string, ListReport>,
+    { reports }: JudgedLists,
+    held: readonly HeldList[],
     isDryRun: boolean,
   ): ApplyResult {
     const changes = listChanges(planned);
@@ -703,6 +735,7 @@ export class Store {
       counts: countChanges(changes),
       changes: changes.slice(0, CHANGES_SHOWN_MAX),
       listReports: Object.fromEntries(reports),
+      held,
     };
   }
 
@@ -710,29 +743,26 @@ export class Store {
   async #writeDocument(
     value: unknown,
     context: WriteContext,
+    isTrusted: boolean,
     work: (tx: Db, prepared: PreparedDocument) => Promise<ApplyResult>,
   ): Promise<ApplyResult> {
-    const prepared = await this.#readDocument(value);
+    const prepared = { ...(await this.#readDocument(value)), isTrusted };
     const { document, looks } = prepared;
-    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-      if (document.lists !== null) await looks.prepare(document.lists, await this.lists());
-      try {
-        return await this.#write(context, (tx) => work(tx, prepared));
-      } catch (error) {
-        if (!(error instanceof LookMissing)) throw error;
+    return untilLooked(async () => {
+      if (document.lists !== null) {
+        const ground = await this.#read(readGround);
+        await looks.prepare(candidatesOf(document.lists, ground, isTrusted), ground);
       }
-    }
-    throw new AppError(
-      'LISTS_CHANGED',
-      `Writing lists: other writes changed them ${ATTEMPTS_MAX} times meanwhile; send it again`,
-    );
+      return this.#write(context, (tx) => work(tx, prepared));
+    });
   }
 
   async #readDocument(value: unknown): Promise<PreparedDocument> {
     const faults: string[] = [];
     const document = await readDocument(value, faults);
     if (this.#engines !== null) await checkEngines(document, this.#engines, faults);
-    return { document, faults, looks: new ListLooks(this.contents, this.#inspector) };
+    const looks = new ListLooks(this.contents, this.#inspector);
+    return { document, faults, looks, isTrusted: false };
   }
 
   async #changeGrants(

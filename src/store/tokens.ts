@@ -41,6 +41,11 @@ export interface HashedToken extends Token {
   readonly hash: string;
 }
 
+/** Whether somebody with a token wrote, and not a part of this server or a file. */
+export function isPerson(actor: string): boolean {
+  return !actor.includes(' ') && !RESERVED_ACTORS.includes(actor);
+}
+
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }

@@ -1,19 +1,18 @@
 /** Writes planned changes as rows, inside the caller's transaction. */
 
-import type { Insertable } from 'kysely';
 import { AppError } from '../lib/errors.ts';
 import {
   type CategoryRecord,
-  type ListRecord,
   type PlanRecord,
   SERVICE_PREFIX,
   type ServiceRecord,
 } from './canonical.ts';
+import { type ListRecord, settingsOf } from './canonical-list.ts';
 import type { Change } from './changes.ts';
-import type { ListReport } from './list-report.ts';
+import { emptyReport } from './list-report.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import type { PlannedChanges } from './planned-changes.ts';
-import type { Db, Tables } from './schema.ts';
+import type { Db } from './schema.ts';
 import { insertRules, removeByIds, removeRules, ruleRows, settingsText } from './write-rows.ts';
 import { writeSubscribers } from './write-subscribers.ts';
 
@@ -21,8 +20,6 @@ const CATEGORY_BITS = 256;
 
 export interface WriteOptions {
   readonly revision: number;
-  /** Reports of the lists that are created or updated, by id. */
-  readonly reports: ReadonlyMap<string, ListReport>;
   /** True for the first start: subscribers written now are the seeded catch-alls. */
   readonly isSeeding: boolean;
 }
@@ -32,7 +29,7 @@ export async function writeChanges(
   planned: PlannedChanges,
   options: WriteOptions,
 ): Promise<void> {
-  const { revision, reports } = options;
+  const { revision } = options;
   for (const { after } of planned.categories) {
     if (after !== null) await writeCategory(tx, after, revision);
   }
@@ -41,7 +38,7 @@ export async function writeChanges(
   }
   for (const { after } of planned.plans) if (after !== null) await writePlan(tx, after, revision);
   for (const { after } of planned.lists) {
-    if (after !== null) await writeList(tx, after, reports.get(after.id), revision);
+    if (after !== null) await writeList(tx, after, revision);
   }
   await writeSubscribers(tx, planned, options);
   await removePlans(tx, idsToDelete(planned.plans));
@@ -108,28 +105,35 @@ async function takeCategoryBit(tx: Db): Promise<number> {
   );
 }
 
-async function writeList(
-  tx: Db,
-  record: ListRecord,
-  report: ListReport | undefined,
-  revision: number,
-): Promise<void> {
-  if (report === undefined) throw new Error(`Invariant broken: list ${record.id} has no report`);
-  const row: Insertable<Tables['lists']> = {
-    id: record.id,
-    category: record.category,
-    format: report.format,
-    is_format_given: record.format === undefined ? 0 : 1,
-    covers_subdomains: record.subdomains === undefined ? null : Number(record.subdomains),
-    origin: record.origin ?? '',
-    content_sha256: record.contentSha256,
-    report: JSON.stringify(report),
+/** All but the content, which comes into force as a version (`list-proposals`). */
+async function writeList(tx: Db, record: ListRecord, revision: number): Promise<void> {
+  const { id, category, format, subdomains, origin } = record;
+  const values = {
+    category,
+    is_format_given: format === undefined ? 0 : 1,
+    covers_subdomains: subdomains === undefined ? null : Number(subdomains),
+    origin: origin ?? '',
+    settings: settingsText(settingsOf(record)),
     revision,
   };
+  const none = emptyReport(format ?? 'domains');
   await tx
     .insertInto('lists')
-    .values(row)
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .values({
+      id,
+      ...values,
+      format: none.format,
+      content_sha256: '',
+      report: JSON.stringify(none),
+    })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
+    .execute();
+  if (format === undefined) return;
+  await tx
+    .updateTable('lists')
+    .set({ format })
+    .where('id', '=', id)
+    .where('content_sha256', '=', '')
     .execute();
 }
 

@@ -94,6 +94,7 @@ export class Supervisor implements ControlPlane {
   #listeners: Listeners = { listen: [], workerCount: 0, udp: 'dgram', remarks: [] };
   #expiryTimer: NodeJS.Timeout | null = null;
   #sweepTimer: NodeJS.Timeout | null = null;
+  #isExpiringEntries = false;
   #isStopping = false;
 
   /**
@@ -176,7 +177,10 @@ export class Supervisor implements ControlPlane {
       await this.#compiler.close();
       throw error;
     }
-    this.#expiryTimer = setInterval(() => void this.#expireSessions(), EXPIRY_INTERVAL_MS);
+    this.#expiryTimer = setInterval(() => {
+      void this.#expireSessions();
+      void this.#expireEntries();
+    }, EXPIRY_INTERVAL_MS);
     this.#sweepTimer = setInterval(() => void this.#sweepEnded(), SWEEP_INTERVAL_MS);
     this.queryLog.start();
     this.#askedNames.start();
@@ -185,6 +189,8 @@ export class Supervisor implements ControlPlane {
       // The services and lists of the last version serve on.
       log.warn({}, messageOf(error));
     });
+    // What ended while nothing ran.
+    await this.#expireEntries();
     const { images } = this.#publisher.inForce;
     if (images !== null && images.revision !== this.store.revision) {
       // A failure is logged and kept for `status`; the images from the disk stay in force.
@@ -373,6 +379,21 @@ export class Supervisor implements ControlPlane {
       }
     } catch (error) {
       this.#options.log.error({}, `ending sessions: ${messageOf(error)}`);
+    }
+  }
+
+  /** Of own lists; one run at a time, since the compile thread looks at what is left. */
+  async #expireEntries(): Promise<void> {
+    if (this.#isExpiringEntries || this.#isStopping) return;
+    this.#isExpiringEntries = true;
+    try {
+      const revision = await this.store.ownLists.expireEntries();
+      // A failure is logged, kept for `status` and repeated.
+      if (revision !== null) this.publish().catch(() => undefined);
+    } catch (error) {
+      this.#options.log.error({}, `ending entries of lists: ${messageOf(error)}`);
+    } finally {
+      this.#isExpiringEntries = false;
     }
   }
 

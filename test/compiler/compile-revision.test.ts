@@ -141,7 +141,7 @@ describe('compiling a revision', () => {
     const renewed = openPolicyImage((await compile(null, SEED, NOW + 3600)).policy);
     expect(renewed.globals[GLOBAL_FROM_SECOND]).toBe(NOW + 3600);
     expect(renewed.profileCount).toBe(first.profileCount);
-    await apply(['bad.example.org']);
+    await apply(['bad.example.org', 'worse.example.org']);
     expect(openPolicyImage((await compile()).policy).profileCount).toBe(first.profileCount + 1);
   });
 

@@ -80,7 +80,7 @@ describe('a comparison', () => {
 
   test('goes on where the file of another list is gone', async () => {
     const store = await aStoreWithLists();
-    const seeds = (await store.lists()).get('seeds')!.record.contentSha256;
+    const seeds = (await store.lists()).get('seeds')!.contentSha256;
     rmSync(join(store.dataDir, 'lists', seeds));
     const content = Buffer.from('youtube.com\n');
     const found = await createInspector(store.dataDir).compare(content, 'domains', COMPARISON);

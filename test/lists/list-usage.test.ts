@@ -22,7 +22,7 @@ function aSource(
   const contentPath = join(folder, contentSha256);
   writeFileSync(contentPath, content);
   const format: ListFormatName = 'domains';
-  const shape = { format, coversSubdomains: null, except: [], octets: null };
+  const shape = { format, coversSubdomains: null, except: [], version: null, octets: null };
   return { id, category, categoryBit: 1, ...shape, contentSha256, contentPath, ...more };
 }
 

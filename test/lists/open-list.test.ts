@@ -14,7 +14,7 @@ const CONTENT = 'a.example.org\n';
 
 function open(contentPath: string, contentSha256: string) {
   const rest = { id: 'a', category: 'adult', categoryBit: 1, format: 'domains' } as const;
-  const said = { coversSubdomains: null, except: ['good.example.org'] };
+  const said = { coversSubdomains: null, except: ['good.example.org'], version: null };
   return openList({ ...rest, ...said, contentPath, contentSha256, octets: null });
 }
 

@@ -6,6 +6,9 @@ import { expect, test } from 'vitest';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { ACTOR, aDataFolder, aStore } from './support.ts';
 
+const CONTENT = 'ab'.repeat(32);
+const REPORT = JSON.stringify({ format: 'hosts', octets: 9, entries: 7, exceptions: 0 });
+
 /** A database as the first release left it, with two subscribers, of three that there were. */
 async function anOldDatabase(): Promise<string> {
   const folder = aDataFolder();
@@ -32,7 +35,10 @@ async function anOldDatabase(): Promise<string> {
     insert into addresses values (x'${prefix}', 1);
     insert into sessions values (x'${prefix}', 2, 9999999999);
     insert into rules values ('subscriber', 1, 'deny', 'a.example'), ('plan', 1, 'allow', 'b.example');
-    insert or replace into meta values ('revision', '3'), ('nextCategoryBit', '1');`);
+    insert into lists values ('a', 'adult', 'hosts', 1, 0, 'a.txt', '${CONTENT}', '${REPORT}', 2);
+    insert into audit (revision, at, actor, action, kind, resource, previous_hash, hash) values
+      (2, '2026-01-02T03:04:05.000Z', 'anna', 'create', 'list', 'a', '', 'h');
+    insert or replace into meta values ('auditHead', '1 h'), ('revision', '3'), ('nextCategoryBit', '1');`);
   await db.destroy();
   return folder;
 }
@@ -66,4 +72,19 @@ test('numbers go on after the greatest that was ever given, and what is owned st
   expect(await store.sessionPage({ after: '', limit: 9 })).toHaveLength(1);
   await store.remove('subscriber', 'home-2', ACTOR);
   expect(await store.sessionPage({ after: '', limit: 9 })).toEqual([]);
+});
+
+test('what a list holds becomes its version 1, with who brought it and when', async () => {
+  const store = await aStore(await anOldDatabase());
+  const at = '2026-01-02T03:04:05.000Z';
+  expect((await store.lists()).get('a')).toMatchObject({
+    ...{ format: 'hosts', contentSha256: CONTENT, version: 1, installedAt: at },
+    record: { format: 'hosts', subdomains: false, contentSha256: CONTENT, origin: 'a.txt' },
+  });
+  expect(await store.listVersions.versions({})).toMatchObject([
+    {
+      ...{ list: 'a', version: 1, state: 'in-force', actor: 'anna', createdAt: at },
+      ...{ authors: [], reasons: [], findings: null, report: { entries: 7 } },
+    },
+  ]);
 });

@@ -215,7 +215,7 @@ describe('applying a document', () => {
           plan: [],
           categories: [{ id: 'ok', class: 'police' }],
           lists: [
-            { id: 'far', category: 'ok', url: 'https://lists.example.org/a' },
+            { id: 'far', category: 'ok', url: 'http://lists.example.org/a' },
             { id: 'gone', category: 'ok', contentSha256: 'a'.repeat(64) },
           ],
           plans: [
@@ -239,7 +239,7 @@ describe('applying a document', () => {
     for (const part of [
       'unknown plan; valid: categories, lists, services, plans, subscribers',
       'categories[0].class: "police" is not valid; valid: law, operator, policy',
-      'lists[0].url: "https://lists.example.org/a" cannot be fetched',
+      'lists[0].url: "http://lists.example.org/a" is not encrypted',
       'lists[1].contentSha256: there is no content "aaaa',
       'plans[0].blockingMode: "nxdomian" is not valid; valid: nxdomain, nodata, zero, address, refused',
       'plans[1]: unknown colour; valid: id, title',

@@ -1,7 +1,11 @@
 /** `stairgate explain NAME`: what the server would do with a query, of whom and at any time, and why. */
 
 import type { Command } from 'commander';
-import type { ExplainedRow, Explanation } from '../../supervisor/control-plane-contract.ts';
+import type {
+  ExplainedRow,
+  Explanation,
+  ListEvidence,
+} from '../../supervisor/control-plane-contract.ts';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
@@ -64,12 +68,16 @@ function describeExplanation(one: Explanation): string {
       : `  from ${nextChange.at}: ${nextChange.decision} by row ${nextChange.row}. ${nextChange.reason}`,
     `  subscriber ${one.subscriber ?? 'nobody'}, profile ${one.profile ?? 'none'}, plan ${one.plan ?? 'none'}, class ${one.verdictClass}`,
     `  categories: ${one.categories.length === 0 ? 'none' : one.categories.join(', ')}`,
-    ...one.evidence.map(
-      ({ list, version, line, text }) => `  list ${list} (${version}), line ${line}: ${text}`,
-    ),
+    ...one.evidence.map(describeEvidence),
     ...one.rows.map(describeRow),
     `  revision ${one.revision}`,
   ].join('\n');
+}
+
+/** The names of a service are no list that somebody updates. */
+function describeEvidence({ list, version, since, line, text }: ListEvidence): string {
+  const place = version === null ? list : `${list}, version ${version} since ${since ?? '?'}`;
+  return `  list ${place}, line ${line}: ${text}`;
 }
 
 function whoOf({ client, subscriber, profile }: Explanation): string {

@@ -1,0 +1,203 @@
+/**
+ * From a content that was looked at to a version: what the gate says of it, and the rows of that.
+ *
+ *     in force already, or rejected before ─▶ unchanged
+ *     over the error budget                ─▶ refused: no version, nothing is written
+ *     trusted, first, or no reasons        ─▶ in-force
+ *     else, and where two people are asked ─▶ held: the list keeps what it has
+ */
+
+import type { AuditEntry } from './audit.ts';
+import { type ListRecord, VERSIONS_KEPT } from './canonical-list.ts';
+import { GATE_DEFAULTS, judgeFirst, judgeUpdate } from './gate-verdict.ts';
+import type { ListCandidate, ListLook } from './list-looks.ts';
+import type { GateLimits } from './list-report.ts';
+import {
+  insertVersion,
+  type ListVersion,
+  pruneVersions,
+  readVersions,
+  updateVersion,
+} from './list-version-rows.ts';
+import type { StoredList } from './records.ts';
+import type { Db } from './schema.ts';
+import { isPerson } from './tokens.ts';
+
+export type ProposalOutcome = 'unchanged' | 'in-force' | 'held' | 'refused';
+
+export interface Judgement {
+  readonly outcome: ProposalOutcome;
+  /** Why it is held, refused or left out; empty where it is or comes into force. */
+  readonly reasons: readonly string[];
+  /** The kept version that has this content: the one that is held, or was rejected. */
+  readonly same: ListVersion | null;
+}
+
+/** An own list changes by hand, name by name: percentages of ten names mean nothing. */
+const OWN_LIMITS = { shrinkPercentMax: 100, growthPercentMax: Number.MAX_SAFE_INTEGER };
+
+export function limitsOf(record: ListRecord): GateLimits {
+  const { urgent = false, ...own } = record.gate ?? {};
+  return {
+    ...GATE_DEFAULTS,
+    ...(record.own === true ? OWN_LIMITS : {}),
+    ...own,
+    isUrgent: urgent,
+  };
+}
+
+/**
+ * @param stored what the list is now; undefined: it comes to be
+ * @param versions all that the list keeps
+ */
+export function judgeCandidate(
+  { record, contentSha256, isTrusted }: ListCandidate,
+  { report, findings }: ListLook,
+  stored: StoredList | undefined,
+  versions: readonly ListVersion[],
+): Judgement {
+  const { format } = report;
+  if (stored?.contentSha256 === contentSha256 && stored.format === format) {
+    return { outcome: 'unchanged', reasons: [], same: null };
+  }
+  const limits = limitsOf(record);
+  const refusal = judgeFirst(report, limits);
+  if (refusal !== null) return { outcome: 'refused', reasons: [refusal], same: null };
+  const same = versions.filter((one) => isOf(one, contentSha256, format));
+  const rejected = same.find(({ state }) => state === 'rejected');
+  if (rejected !== undefined && !isTrusted) {
+    const { version, decidedBy } = rejected;
+    const reason = `version ${version} with this content was rejected by ${decidedBy ?? '?'}; approve that one to take it all the same`;
+    return { outcome: 'unchanged', reasons: [reason], same: rejected };
+  }
+  const held = same.find(({ state }) => state === 'held') ?? null;
+  if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
+  const reasons = [
+    ...(findings === null ? [] : judgeUpdate(report, findings, limits)),
+    ...(record.approvals === 2 ? ['each change of this list needs two people'] : []),
+  ];
+  return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
+}
+
+function isOf(version: ListVersion, contentSha256: string, format: string): boolean {
+  return version.contentSha256 === contentSha256 && version.format === format;
+}
+
+/** Who proposes, from where and when, and which revision holds what comes into force. */
+export interface ProposalContext {
+  readonly actor: string;
+  readonly source: string;
+  readonly at: string;
+  readonly revision: number;
+  /** Besides the actor: whose held work the content takes up. */
+  readonly authors?: readonly string[];
+  /** Of the held version that this one is but for what has expired. */
+  readonly approvers?: readonly string[];
+}
+
+export interface Settled {
+  /** Null where there is none. */
+  readonly version: ListVersion | null;
+  readonly entries: readonly AuditEntry[];
+}
+
+/** Writes what was judged; the row of the list is there. */
+export async function settleProposal(
+  tx: Db,
+  { record, contentSha256 }: ListCandidate,
+  { report, findings }: ListLook,
+  { outcome, reasons, same }: Judgement,
+  context: ProposalContext,
+): Promise<Settled> {
+  if (outcome !== 'in-force' && outcome !== 'held') return { version: same, entries: [] };
+  if (outcome === 'held' && same !== null) {
+    return { version: await updateVersion(tx, same, { findings, reasons }), entries: [] };
+  }
+  const replaced = await replaceHeld(tx, record.id, same);
+  const { actor, source, at, authors = [], approvers = [] } = context;
+  const people = [...new Set([...authors, actor])].filter(isPerson);
+  const state = outcome === 'held' ? 'held' : 'past';
+  const version =
+    same ??
+    (await insertVersion(
+      tx,
+      {
+        list: record.id,
+        contentSha256,
+        format: report.format,
+        source,
+        actor,
+        authors: people,
+        approvers,
+        reasons,
+        createdAt: at,
+        report,
+        findings,
+      },
+      state,
+    ));
+  if (outcome === 'held') {
+    return { version, entries: [...replaced, versionEntry('hold', null, version)] };
+  }
+  const installed = await installVersion(tx, record, version, context);
+  return { ...installed, entries: [...replaced, ...installed.entries] };
+}
+
+/** Ends the wait of a version that another one has overtaken. */
+export async function replaceHeld(
+  tx: Db,
+  list: string,
+  kept: ListVersion | null,
+): Promise<readonly AuditEntry[]> {
+  const [held] = await readVersions(tx, { list, state: 'held' });
+  if (held === undefined || held.version === kept?.version) return [];
+  const replaced = await updateVersion(tx, held, { state: 'replaced' });
+  return [versionEntry('replace', held, replaced)];
+}
+
+/** Puts a version into force: it is the content of its list from now on. */
+export async function installVersion(
+  tx: Db,
+  record: ListRecord,
+  version: ListVersion,
+  { at, revision }: Pick<ProposalContext, 'at' | 'revision'>,
+): Promise<{ readonly version: ListVersion; readonly entries: readonly AuditEntry[] }> {
+  const list = record.id;
+  const [before = null] = await readVersions(tx, { list, state: 'in-force' });
+  if (before !== null) await updateVersion(tx, before, { state: 'past' });
+  const installed = await updateVersion(tx, version, { state: 'in-force', installedAt: at });
+  await tx
+    .updateTable('lists')
+    .set({
+      content_sha256: version.contentSha256,
+      format: version.format,
+      report: JSON.stringify(version.report),
+      revision,
+    })
+    .where('id', '=', list)
+    .execute();
+  await pruneVersions(tx, list, record.versionsKept ?? VERSIONS_KEPT);
+  return { version: installed, entries: [versionEntry('install', before, installed)] };
+}
+
+/** What the audit log keeps of a version: enough to find it, and not its thousand names. */
+export function versionEntry(
+  action: string,
+  before: ListVersion | null,
+  after: ListVersion,
+): AuditEntry {
+  const resource = `${after.list}/${after.version}`;
+  return {
+    action,
+    kind: 'list-version',
+    resource,
+    before: before === null ? null : summaryOf(before),
+    after: summaryOf(after),
+  };
+}
+
+function summaryOf(one: ListVersion): object {
+  const { version, state, contentSha256, source, reasons, authors, approvers, report } = one;
+  const { entries } = report;
+  return { version, state, contentSha256, entries, source, reasons, authors, approvers };
+}

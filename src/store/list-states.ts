@@ -1,0 +1,48 @@
+/**
+ * What the source of a list remembers from one fetch to the next. It decides nothing: writing it
+ * makes no revision and no audit entry.
+ */
+
+import type { Db } from './schema.ts';
+
+/** Times are seconds since the Unix epoch. */
+export interface ListState {
+  /** As the server of the list named its last content. */
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** Of the zone that was transferred last. */
+  readonly serial?: number;
+  readonly checkedAt?: number;
+  readonly nextAt?: number;
+  /** In a row; 0 after a success. */
+  readonly failures: number;
+  /** Why the last content or fetch came to nothing, for people; null where it did not. */
+  readonly lastError: string | null;
+}
+
+const NO_STATE: ListState = { failures: 0, lastError: null };
+
+export async function readListState(db: Db, list: string): Promise<ListState> {
+  const row = await db
+    .selectFrom('list_states')
+    .select('state')
+    .where('list', '=', list)
+    .executeTakeFirst();
+  return row === undefined ? NO_STATE : (JSON.parse(row.state) as ListState);
+}
+
+/** Nothing happens where the list is gone. */
+export async function writeListState(tx: Db, list: string, state: ListState): Promise<void> {
+  const text = JSON.stringify(state);
+  await tx
+    .insertInto('list_states')
+    .columns(['list', 'state'])
+    .expression((eb) =>
+      eb
+        .selectFrom('lists')
+        .select((lists) => ['id', lists.val(text).as('state')])
+        .where('id', '=', list),
+    )
+    .onConflict((conflict) => conflict.column('list').doUpdateSet({ state: text }))
+    .execute();
+}

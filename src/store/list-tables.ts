@@ -1,0 +1,63 @@
+/**
+ * The tables of versions, states and entries of lists: the third step of `migrations.ts`, which is
+ * never changed either. What a list holds already becomes its version 1.
+ *
+ * `list_states` is what a source remembers from one fetch to the next: no policy, no audit.
+ */
+
+export const LIST_TABLES = [
+  `alter table lists add column settings text`,
+  `create table list_versions (
+     list text not null references lists (id) on delete cascade,
+     number integer not null check (number > 0),
+     content_sha256 text not null,
+     format text not null,
+     report text not null,
+     findings text,
+     reasons text not null,
+     state text not null check (state in ('in-force', 'held', 'rejected', 'past', 'replaced')),
+     source text not null,
+     actor text not null,
+     approvals text not null,
+     created_at text not null,
+     installed_at text,
+     decided_by text,
+     decided_at text,
+     primary key (list, number)
+   ) strict, without rowid`,
+  `create unique index list_version_in_force on list_versions (list) where state = 'in-force'`,
+  `create unique index list_version_held on list_versions (list) where state = 'held'`,
+  `insert into list_versions (list, number, content_sha256, format, report, reasons, state, source,
+       actor, approvals, created_at, installed_at)
+     select id, 1, content_sha256, format, report, '[]', 'in-force', 'apply', actor,
+       '{"authors":[],"approvers":[]}', at, at
+     from (
+       select lists.*,
+         coalesce((select actor from audit where kind = 'list' and resource = id
+           order by sequence desc limit 1), 'offline') as actor,
+         coalesce((select at from audit where kind = 'list' and resource = id
+           order by sequence desc limit 1), strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) as at
+       from lists
+     )`,
+  `create table list_states (
+     list text primary key references lists (id) on delete cascade,
+     state text not null
+   ) strict, without rowid`,
+  `create table list_entries (
+     list text not null references lists (id) on delete cascade,
+     name text not null,
+     comment text not null,
+     expires_at integer,
+     added_by text not null,
+     added_at integer not null,
+     primary key (list, name)
+   ) strict, without rowid`,
+  `create index list_entries_by_expiry on list_entries (expires_at) where expires_at is not null`,
+  `create table approved_names (
+     list text not null references lists (id) on delete cascade,
+     name text not null,
+     actor text not null,
+     at text not null,
+     primary key (list, name)
+   ) strict, without rowid`,
+];
