@@ -30,6 +30,8 @@ import { addGrantRoutes } from './routes/grants.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListContentRoutes } from './routes/list-contents.ts';
 import { addListUsageRoute } from './routes/list-usage.ts';
+import { addListEntryRoutes } from './routes/list-entries.ts';
+import { addListVersionRoutes } from './routes/list-versions.ts';
 import { addPolicyDataRoutes } from './routes/policy-data.ts';
 import { addPolicyRoutes } from './routes/policy.ts';
 import { addProfileRoutes } from './routes/profiles.ts';
@@ -105,6 +107,8 @@ export async function createApi(
   addHealthRoutes(app, controlPlane, metrics);
   addResourceRoutes(app, controlPlane);
   addListUsageRoute(app, controlPlane);
+  addListVersionRoutes(app, controlPlane);
+  addListEntryRoutes(app, controlPlane);
   addSubscriberRoutes(app, controlPlane);
   addProfileRoutes(app, controlPlane);
   addViewRoute(app, controlPlane, wallMs);

@@ -24,6 +24,7 @@ import type {
   PublishResult,
   Status,
 } from '../../src/supervisor/control-plane-contract.ts';
+import { aListStore, FakeInspector } from '../store/fake-inspector.ts';
 import { ACTOR, aDocument, aStore } from '../store/support.ts';
 
 export class FakeControlPlane implements ControlPlane {
@@ -160,7 +161,16 @@ export interface ApiUnderTest {
 export type Answer = LightMyRequestResponse;
 
 export async function anApi(clock?: Clock): Promise<ApiUnderTest> {
-  const store = await aStore(undefined, clock);
+  return anApiOver(await aStore(undefined, clock), clock);
+}
+
+/** An API over an empty store whose gate knows a few well-known names. */
+export async function aListApi(clock?: Clock): Promise<ApiUnderTest> {
+  const options = clock === undefined ? {} : { clock };
+  return anApiOver(await aListStore(new FakeInspector(), options), clock);
+}
+
+async function anApiOver(store: Store, clock?: Clock): Promise<ApiUnderTest> {
   const ring = createEventRing(64 * 1024);
   const queryLog = aQueryLog(store, ring, clock);
   const controlPlane = new FakeControlPlane(store, queryLog);

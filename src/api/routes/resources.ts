@@ -3,10 +3,8 @@
  * document that names only it, so that the API and `stairgate apply` cannot differ.
  */
 
-import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { AppError } from '../../lib/errors.ts';
-import { PROTECTED_CATEGORY } from '../../store/canonical.ts';
 import {
   CategorySchema,
   ListSchema,
@@ -18,7 +16,7 @@ import {
 import type { Stored } from '../../store/records.ts';
 import type { Role } from '../../store/schema.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
-import { requireRole } from '../auth.ts';
+import { checkListSettings } from '../list-role.ts';
 import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
 import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -26,6 +24,14 @@ import type { ApiInstance } from '../api-instance.ts';
 const revision = { revision: Type.Integer({ description: 'of its last change; the ETag' }) };
 
 const listReport = {
+  contentSha256: Type.Union([Type.String(), Type.Null()], {
+    description: 'of the content in force; null: none yet',
+  }),
+  version: Type.Union([Type.Integer(), Type.Null()], { description: 'in force; null: none yet' }),
+  installedAt: Type.Union([Type.String(), Type.Null()], { description: 'when that came' }),
+  heldVersion: Type.Union([Type.Integer(), Type.Null()], {
+    description: 'that waits to be approved; null: none does',
+  }),
   detectedFormat: Type.String(),
   report: Type.Object(
     {
@@ -58,7 +64,7 @@ const KINDS = {
     ),
     answer: Type.Object({ ...ListSchema.properties, ...revision, ...listReport }),
     role: 'editor',
-    rule: 'Lists of `protected` and of categories of class law need the role operator, others editor.',
+    rule: 'Lists of `protected`, of categories of class law and with `approvals: 2` need the role operator, others editor.',
   },
   service: {
     body: Type.Object(
@@ -135,7 +141,7 @@ function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: Sm
       const { id } = request.params;
       const document = documentOf(kind, id, request.body);
       const category = 'category' in request.body ? request.body.category : null;
-      if (kind === 'list') await checkListRole(request, controlPlane, id, category);
+      if (kind === 'list') await checkListSettings(request, controlPlane, id, category);
       const context = writeContextOf(request, { kind, id });
       const result = await controlPlane.store.applyDocument(document, context);
       return receiptOf(result, controlPlane, request, request.query.wait === true);
@@ -143,29 +149,11 @@ function addWritingRoutes(app: ApiInstance, controlPlane: ControlPlane, kind: Sm
   );
   app.delete(path, { schema: { ...shared, response }, config: { access } }, async (request) => {
     const { id } = request.params;
-    if (kind === 'list') await checkListRole(request, controlPlane, id, null);
+    if (kind === 'list') await checkListSettings(request, controlPlane, id, null);
     const context = writeContextOf(request, { kind, id });
     const result = await controlPlane.store.remove(kind, id, context);
     return receiptOf(result, controlPlane, request, request.query.wait === true);
   });
-}
-
-/**
- * An editor keeps lists, but neither what no list may block nor what the law wants blocked; the
- * category that the list has now counts as well as the one that it would get.
- */
-async function checkListRole(
-  request: FastifyRequest,
-  { store }: ControlPlane,
-  id: string,
-  newCategory: string | null,
-): Promise<void> {
-  const [lists, categories] = [await store.lists(), await store.categories()];
-  for (const category of [lists.get(id)?.record.category, newCategory]) {
-    if (category === undefined || category === null) continue;
-    const isLaw = categories.get(category)?.record.class === 'law';
-    if (isLaw || category === PROTECTED_CATEGORY) requireRole(request, 'operator');
-  }
 }
 
 /** @throws AppError `REQUEST_INVALID` where the body names another resource than the path */
@@ -197,6 +185,10 @@ async function readItems(controlPlane: ControlPlane, kind: SmallKind): Promise<I
   if (kind === 'plan') return [...(await store.plans()).values()].map(flat);
   return [...(await store.lists()).values()].map((one) => ({
     ...flat(one),
+    contentSha256: one.contentSha256 === '' ? null : one.contentSha256,
+    version: one.version,
+    installedAt: one.installedAt,
+    heldVersion: one.heldVersion,
     detectedFormat: one.format,
     report: one.report,
   }));
