@@ -45,6 +45,8 @@ function createProgram(output: Output): Command {
   const program = new Command('stairgate')
     .description('DNS-level parental content-filtering resolver')
     .version(VERSION)
+    // `list` has options, and commands below it that have the same ones.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {

@@ -7,6 +7,7 @@ import type { ApplyResult } from '../../store/store.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Output } from '../output.ts';
+import { heldError } from '../list-words.ts';
 import { loadPolicyDocument } from '../policy-document.ts';
 import { openPolicyTarget } from '../policy-target.ts';
 import type { PolicyTarget, PolicyUse } from '../policy-target.ts';
@@ -32,10 +33,14 @@ export function addApplyCommand(program: Command, output: Output): void {
           // Counts come before anything is removed.
           const planned = await target.apply(loaded, { isDryRun: true, isPruning });
           output.out(describePlan(planned));
-          if (flags.dryRun === true) return;
+          if (flags.dryRun === true) {
+            throwHeld(planned);
+            return;
+          }
         }
         const result = await target.apply(loaded, { isDryRun: false, isPruning });
         output.out(describeResult(result, target.effect));
+        throwHeld(result);
       });
     });
 }
@@ -64,6 +69,11 @@ async function withTarget(
   } finally {
     await target.close();
   }
+}
+
+/** All else is applied, but not what was asked for: the exit code says so. */
+function throwHeld({ held }: ApplyResult): void {
+  if (held.length > 0) throw heldError(held);
 }
 
 function describePlan(result: ApplyResult): string {

@@ -9,6 +9,7 @@ import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
+import { addListCommands } from './list.ts';
 
 /** A kind of resource: where it is and which of its fields a table shows. */
 interface ResourceKind {
@@ -16,6 +17,8 @@ interface ResourceKind {
   readonly path: string;
   readonly description: string;
   readonly columns: readonly (readonly [heading: string, cell: (item: Item) => unknown])[];
+  /** Commands below it. */
+  readonly addMore?: (command: Command, output: Output) => void;
 }
 
 interface ListReport {
@@ -34,8 +37,11 @@ const KINDS: readonly ResourceKind[] = [
       ['FORMAT', (item) => item['detectedFormat']],
       ['NAMES', (item) => (item['report'] as ListReport | undefined)?.entries],
       ['REFUSED', (item) => countRefused(item['report'] as ListReport | undefined)],
-      ['ORIGIN', (item) => item['origin']],
+      ['VERSION', (item) => item['version']],
+      ['HELD', (item) => item['heldVersion']],
+      ['SOURCE', (item) => item['url'] ?? item['file'] ?? item['origin']],
     ],
+    addMore: addListCommands,
   },
   {
     command: 'service',
@@ -81,7 +87,7 @@ interface ResourceFlags extends ServeOptions {
 
 export function addResourceCommands(program: Command, output: Output): void {
   for (const kind of KINDS) {
-    addClientOptions(program.command(kind.command))
+    const command = addClientOptions(program.command(kind.command))
       .description(kind.description)
       .argument('[id]', 'show this one in full')
       .option('--limit <count>', 'show at most this many', '1000')
@@ -95,6 +101,7 @@ export function addResourceCommands(program: Command, output: Output): void {
         if (flags.json === true) output.out(JSON.stringify(shown, null, 2));
         else output.out(Array.isArray(shown) ? tableOf(kind, shown) : stringify(shown).trimEnd());
       });
+    kind.addMore?.(command, output);
   }
 }
 
