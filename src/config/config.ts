@@ -45,6 +45,7 @@ export interface Config {
   readonly cache: Readonly<ConfigFile['cache']>;
   readonly pendingMax: number;
   readonly stopDeadlineMs: number;
+  readonly lists: Readonly<ConfigFile['lists']>;
   readonly queryLog: Readonly<ConfigFile['queryLog']>;
   readonly log: Readonly<ConfigFile['log']>;
 }

@@ -35,6 +35,7 @@ export const CONFIG_DEFAULTS: ConfigFile = {
   cache: { bytesMax: 33_554_432, staleSecondsMax: 86_400, failureTtlSeconds: 5 },
   pendingMax: 4096,
   stopDeadlineMs: 5000,
+  lists: { folders: [], allowPrivate: false, bytesMax: 536_870_912 },
   queryLog: { retentionDays: 7, statisticsDays: 90, bytesMax: 134_217_728, askedNames: true },
   log: { level: 'info' },
 };

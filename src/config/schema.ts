@@ -96,6 +96,16 @@ export const ConfigSchema = section({
   }),
   pendingMax: count(16, 65_535),
   stopDeadlineMs: count(100, 60_000),
+  lists: section({
+    folders: list(
+      text('the absolute path of a folder', (value) => value.startsWith('/')),
+      0,
+      100,
+      'up to 100 folders, each an absolute path',
+    ),
+    allowPrivate: Type.Boolean({ description: 'true or false' }),
+    bytesMax: count(65_536, 536_870_912),
+  }),
   queryLog: section({
     retentionDays: count(1, 366),
     statisticsDays: count(1, 1830),
