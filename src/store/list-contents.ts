@@ -81,11 +81,37 @@ export class ListContents {
     bytesMax: number = CONTENT_BYTES_MAX,
   ): Promise<SavedContent> {
     const target = this.pathOf(sha256);
-    const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+    try {
+      return await this.#write(stream, bytesMax, (actual, octets) => {
+        if (actual !== sha256) throw mismatch(sha256, actual, octets);
+        return target;
+      });
+    } finally {
+      stream.resume();
+    }
+  }
+
+  /**
+   * Streams to disk what the server itself fetches, and names it afterwards.
+   * @throws AppError `CONTENT_TOO_LARGE`, `STORE_UNWRITABLE`, or the error of the stream
+   */
+  take(stream: Readable, bytesMax: number = CONTENT_BYTES_MAX): Promise<SavedContent> {
+    return this.#write(stream, bytesMax, (actual) => this.pathOf(actual));
+  }
+
+  /** @param placeOf says where the content goes, or throws */
+  async #write(
+    stream: Readable,
+    bytesMax: number,
+    placeOf: (sha256: string, octets: number) => string,
+  ): Promise<SavedContent> {
+    const temporary = join(this.#folder, `${randomBytes(12).toString('hex')}.tmp`);
     const hash = createHash('sha256');
     let octets = 0;
     try {
       const file = await open(temporary, 'wx', 0o600);
+      let target;
+      let sha256;
       try {
         for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
           const part = chunk as Uint8Array;
@@ -94,8 +120,8 @@ export class ListContents {
           hash.update(part);
           await file.appendFile(part);
         }
-        const actual = hash.digest('hex');
-        if (actual !== sha256) throw mismatch(sha256, actual, octets);
+        sha256 = hash.digest('hex');
+        target = placeOf(sha256, octets);
         await file.sync();
       } finally {
         await file.close();
@@ -104,8 +130,7 @@ export class ListContents {
       syncFolder(this.#folder);
       return { sha256, octets };
     } catch (error) {
-      stream.resume();
-      throw toWriteError(error, target);
+      throw toWriteError(error, temporary);
     } finally {
       await rm(temporary, { force: true });
     }

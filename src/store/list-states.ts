@@ -7,6 +7,8 @@ import type { Db } from './schema.ts';
 
 /** Times are seconds since the Unix epoch. */
 export interface ListState {
+  /** The address or the path that gave the last content; of another one the next two say nothing. */
+  readonly url?: string;
   /** As the server of the list named its last content. */
   readonly etag?: string;
   readonly lastModified?: string;
