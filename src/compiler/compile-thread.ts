@@ -59,8 +59,9 @@ function run(request: CompilerRequest): Promise<CompilerDone> {
   }
 }
 
-async function inspect({ job, dataDir, content, format }: InspectRequest): Promise<InspectDone> {
-  const report = await createInspector(dataDir).inspect(content, format);
+async function inspect(request: InspectRequest): Promise<InspectDone> {
+  const { job, dataDir, content, format, progress } = request;
+  const report = await createInspector(dataDir, [], progress).inspect(content, format);
   return { kind: 'inspected', job, report };
 }
 

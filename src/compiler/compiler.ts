@@ -15,6 +15,12 @@ import { AppError } from '../lib/errors.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { AskedName } from '../lists/compare.ts';
+import {
+  createLookProgress,
+  LOOK_NAMES,
+  LOOK_OCTETS,
+  type LookProgress,
+} from '../lists/look-progress.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
 import type {
   ContentFile,
@@ -64,6 +70,8 @@ export class Compiler implements ContentInspector {
   #deadline: NodeJS.Timeout | null = null;
   #thread: Worker | null = null;
   #jobNumber = 0;
+  /** By SHA-256 of the content. */
+  readonly #looks = new Map<string, LookProgress>();
   #idleTimer: NodeJS.Timeout | null = null;
   #lastSearch: Promise<unknown> = Promise.resolve();
   #usage: Promise<UsageReport> | null = null;
@@ -135,9 +143,23 @@ export class Compiler implements ContentInspector {
   ): Promise<ListReport> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const done = await this.#run({ kind: 'inspect', job, dataDir, content, format });
-    assert(done.kind === 'inspected', 'a look ends inspected or failed');
-    return done.report;
+    const sha256 = content instanceof Uint8Array ? null : content.sha256;
+    const progress = createLookProgress();
+    if (sha256 !== null) this.#looks.set(sha256, progress);
+    try {
+      const done = await this.#run({ kind: 'inspect', job, dataDir, content, format, progress });
+      assert(done.kind === 'inspected', 'a look ends inspected or failed');
+      return done.report;
+    } finally {
+      if (sha256 !== null) this.#looks.delete(sha256);
+    }
+  }
+
+  /** How far the look at a content is; null where nobody looks at it. */
+  lookProgress(sha256: string): { readonly octets: number; readonly names: number } | null {
+    const progress = this.#looks.get(sha256);
+    if (progress === undefined) return null;
+    return { octets: progress[LOOK_OCTETS] ?? 0, names: progress[LOOK_NAMES] ?? 0 };
   }
 
   /** As `ContentInspector`; `STOPPING` and `COMPILE_FAILED` say nothing about the content. */

@@ -3,6 +3,7 @@
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { AskedName } from '../lists/compare.ts';
+import type { LookProgress } from '../lists/look-progress.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
 import type {
   ContentFile,
@@ -101,6 +102,7 @@ export interface InspectRequest {
   readonly content: Uint8Array | ContentFile;
   /** Null: find it out. */
   readonly format: ListFormatName | null;
+  readonly progress: LookProgress;
 }
 
 export interface InspectDone {

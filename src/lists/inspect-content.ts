@@ -26,6 +26,7 @@ import type { HashSeed } from '../lib/half-siphash.ts';
 import type { ContentFile, LineFault, ListReport } from '../store/list-report.ts';
 import { createGate, type NameGate } from './gate.ts';
 import { ListFile } from './list-file.ts';
+import { createLookProgress, LOOK_NAMES, type LookProgress } from './look-progress.ts';
 
 const FAULTS_KEPT = 100;
 /** More octets that are no text than this among the first make a content binary. */
@@ -41,10 +42,11 @@ const PAGE = /^<(?:!doctype|\/?html|\/?head|\/?body)\b/i;
 export function inspectFile(
   { sha256, path }: ContentFile,
   format: ListFormatName | null,
+  progress: LookProgress = createLookProgress(),
 ): ListReport {
-  const file = new ListFile(path);
+  const file = new ListFile(path, progress);
   try {
-    return inspectContent(file, format);
+    return inspectContent(file, format, progress);
   } finally {
     // Whatever was found in a damaged file says nothing about the list.
     refuseDamage(file, sha256);
@@ -64,7 +66,11 @@ export function refuseDamage(file: ListFile, sha256: string): void {
  * @param format null: find it out
  * @throws AppError `LIST_REFUSED`
  */
-export function inspectContent(content: ListContent, format: ListFormatName | null): ListReport {
+export function inspectContent(
+  content: ListContent,
+  format: ListFormatName | null,
+  progress: LookProgress = createLookProgress(),
+): ListReport {
   const head = headOf(content);
   refuseForeign(head);
   const found = format ?? detectFormat(head);
@@ -73,7 +79,7 @@ export function inspectContent(content: ListContent, format: ListFormatName | nu
       `the format is not clear; name it with format: (${Object.keys(LIST_FORMATS).join(', ')})`,
     );
   }
-  const sink = new CountingSink(createGate(), guessNames([{ format: found, content }]));
+  const sink = new CountingSink(createGate(), guessNames([{ format: found, content }]), progress);
   LIST_FORMATS[found].parse(content, sink);
   const report = sink.report(found, content.length);
   if (report.entries === 0) throw refused(emptiness(report));
@@ -124,14 +130,16 @@ class CountingSink implements ListSink {
   /** Drawn anew for each look, so that nobody can write names that crowd one place of the table. */
   readonly #seed: HashSeed = [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()];
   readonly #hashes = createSuffixHashes();
+  readonly #progress: LookProgress;
   readonly #refused = new Map<string, number>();
   readonly #faults: LineFault[] = [];
   #entries = 0;
   #duplicates = 0;
   #exceptions = 0;
 
-  constructor(gate: NameGate, expectedNames: number) {
+  constructor(gate: NameGate, expectedNames: number, progress: LookProgress) {
     this.#gate = gate;
+    this.#progress = progress;
     this.#table = new BuildTable(expectedNames);
   }
 
@@ -142,7 +150,7 @@ class CountingSink implements ListSink {
       this.reject(line, reason, nameToText(name));
       return;
     }
-    this.#entries++;
+    this.#progress[LOOK_NAMES] = ++this.#entries;
     this.#noteName();
   }
 

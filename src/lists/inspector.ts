@@ -17,6 +17,7 @@ import type {
 import { type AskedName, compareContents } from './compare.ts';
 import { inspectContent, inspectFile, refuseDamage } from './inspect-content.ts';
 import { ListFile } from './list-file.ts';
+import type { LookProgress } from './look-progress.ts';
 import { openList } from './open-list.ts';
 import { readPopularNames } from './popular-names.ts';
 
@@ -24,10 +25,14 @@ import { readPopularNames } from './popular-names.ts';
 const BIT_PROTECTED = 0;
 const BIT_OF_LIST = 1;
 
-/** @param asked the names that are asked for most, the most asked first */
+/**
+ * @param asked the names that are asked for most, the most asked first
+ * @param progress is told how far a look at a file is
+ */
 export function createInspector(
   dataDir: string,
   asked: readonly AskedName[] = [],
+  progress?: LookProgress,
 ): ContentInspector {
   return {
     inspect: (content, format) =>
@@ -36,7 +41,7 @@ export function createInspector(
         resolve(
           content instanceof Uint8Array
             ? inspectContent(content, format)
-            : inspectFile(content, format),
+            : inspectFile(content, format, progress),
         );
       }),
     compare: async (candidate, format, comparison) =>

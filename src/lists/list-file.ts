@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import type { ListSource } from '../blocklist/formats/list-format.ts';
+import { LOOK_OCTETS, type LookProgress } from './look-progress.ts';
 
 const PIECE_OCTETS = 256 * 1024;
 
@@ -14,15 +15,19 @@ export class ListFile implements ListSource {
   readonly length: number;
   readonly #path: string;
   readonly #hash = createHash('sha256');
+  readonly #progress: LookProgress | null;
   #hashedTo = 0;
 
-  constructor(path: string) {
+  /** @param progress is told how far the file was read */
+  constructor(path: string, progress: LookProgress | null = null) {
     this.#path = path;
+    this.#progress = progress;
     this.length = statSync(path).size;
   }
 
   read(into: Uint8Array, at: number): number {
     const count = this.#readPiece(into, at);
+    if (this.#progress !== null) this.#progress[LOOK_OCTETS] = at + count;
     if (at <= this.#hashedTo && this.#hashedTo < at + count) {
       this.#hash.update(into.subarray(this.#hashedTo - at, count));
       this.#hashedTo = at + count;
