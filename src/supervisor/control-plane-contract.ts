@@ -173,8 +173,57 @@ export interface MetricSample {
   readonly value: number;
 }
 
+/** How a list stands that comes from an address or a file of this machine. Times are ISO 8601 in UTC. */
+export interface ListUpdateState {
+  readonly list: string;
+  /** An address without its query, or a path. */
+  readonly source: string;
+  readonly phase: 'idle' | 'waiting' | 'fetching' | 'looking' | 'publishing';
+  /** Updates that have ended since the server started. */
+  readonly run: number;
+  /** Of the update under way. */
+  readonly progress: {
+    readonly startedAt: string;
+    /** As they come over the network, and how many the server has announced. */
+    readonly octets: number;
+    readonly octetsTotal: number | null;
+    readonly unpackedOctets: number;
+    readonly lines: number;
+    /** Accepted so far; null before the look. */
+    readonly names: number | null;
+    readonly secondsLeft: number | null;
+  } | null;
+  /** When the source last had what the list has, or gave what was taken over or held. */
+  readonly checkedAt: string | null;
+  readonly nextAt: string | null;
+  /** In a row. */
+  readonly failures: number;
+  readonly lastError: string | null;
+  /** What came of the last update since the server started. */
+  readonly last: {
+    readonly at: string;
+    readonly outcome: 'unchanged' | 'in-force' | 'held' | 'failed';
+    readonly version: number | null;
+    readonly entries: number | null;
+    /** Of the gate, or of each address that failed. */
+    readonly reasons: readonly string[];
+  } | null;
+}
+
+export interface ListUpdates {
+  /**
+   * Looks for a new content now, or soon where others come first.
+   * @returns the state, its `run` being what it will be when this update has ended
+   * @throws AppError `LIST_WITHOUT_SOURCE`, `STOPPING`
+   */
+  update(list: string, actor: string): Promise<ListUpdateState>;
+  /** @throws AppError `LIST_WITHOUT_SOURCE` */
+  state(list: string): Promise<ListUpdateState>;
+}
+
 export interface ControlPlane {
   readonly store: Store;
+  readonly listUpdates: ListUpdates;
   /** What is written down of households, and its deletion. */
   readonly queryLog: Pick<
     QueryLog,

@@ -21,6 +21,7 @@ import { formatEndpoint } from '../lib/endpoint.ts';
 import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import { FETCH_TIMES } from '../lists/fetch/fetch-limits.ts';
 import { followShippedFiles } from '../lists/follow-shipped-files.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
 import { readSafeSearchTargets } from '../lists/read-policy-data.ts';
@@ -41,6 +42,7 @@ import type {
 import { createQueryLog } from './create-query-log.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
+import { ListUpdater } from './list-updater.ts';
 import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { collectSamples } from './metric-samples.ts';
@@ -78,6 +80,7 @@ const WORKER_ENTRY = new URL('../worker/worker.js', import.meta.url);
 export class Supervisor implements ControlPlane {
   readonly store: Store;
   readonly queryLog: QueryLog;
+  readonly listUpdates: ListUpdater;
   readonly #options: SupervisorOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #compiler: Compiler;
@@ -156,6 +159,17 @@ export class Supervisor implements ControlPlane {
       clock: systemClock,
       log,
     });
+    this.listUpdates = new ListUpdater({
+      lists: store.listVersions,
+      contents: store.contents,
+      config: () => this.#config,
+      publish,
+      lookProgress: (sha256) => compiler.lookProgress(sha256),
+      times: FETCH_TIMES,
+      clock: systemClock,
+      random: Math.random,
+      log,
+    });
   }
 
   /**
@@ -197,6 +211,7 @@ export class Supervisor implements ControlPlane {
       this.publish().catch(() => undefined);
     }
     this.#renewal.start();
+    this.listUpdates.start();
   }
 
   /** With what the last reload has changed. */
@@ -208,6 +223,8 @@ export class Supervisor implements ControlPlane {
     if (this.#isStopping) {
       return Promise.reject(new AppError('STOPPING', 'Publishing: the server is stopping'));
     }
+    // What is written may be a list from somewhere.
+    this.listUpdates.wake();
     return this.#publisher.publish();
   }
 
@@ -216,8 +233,8 @@ export class Supervisor implements ControlPlane {
     const config = reloadConfig();
     await followShippedFiles(this.store);
     const restartKeys = findRestartKeys(this.#config, config);
-    const { zones, records, upstreams, access, stopDeadlineMs, log: logging } = config;
-    const followed = { zones, records, upstreams, access, stopDeadlineMs, log: logging };
+    const { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging } = config;
+    const followed = { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging };
     this.#config = { ...this.#config, ...followed };
     onReload?.(this.#config);
     // After the log level has followed.
@@ -240,7 +257,11 @@ export class Supervisor implements ControlPlane {
     this.#safeSearchCheck.stop();
     this.#askedNames.stop();
     this.#publisher.close();
-    await Promise.all([this.#pool.stop(this.#config.stopDeadlineMs), this.#compiler.close()]);
+    await Promise.all([
+      this.#pool.stop(this.#config.stopDeadlineMs),
+      this.#compiler.close(),
+      this.listUpdates.stop(),
+    ]);
     // After the workers: what they did last is in their rings.
     await this.queryLog.close();
   }
@@ -312,6 +333,7 @@ export class Supervisor implements ControlPlane {
       ...collectSamples(this.status(), this.#pool.counters(), this.#directory.entryCount),
       ...this.queryLog.samples(),
       ...this.#safeSearchCheck.samples(),
+      ...this.listUpdates.samples(),
     ];
   }
 

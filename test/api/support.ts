@@ -8,6 +8,7 @@ import { createApi } from '../../src/api/api.ts';
 import type { ApiInstance } from '../../src/api/api-instance.ts';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
+import { AppError } from '../../src/lib/errors.ts';
 import { createEventRing, type EventRing } from '../../src/lib/event-ring.ts';
 import type { UsageReport } from '../../src/lists/list-usage.ts';
 import type { QueryLog } from '../../src/query-log/query-log.ts';
@@ -18,6 +19,7 @@ import type {
   ControlPlane,
   Explanation,
   ExplainQuestion,
+  ListUpdates,
   MetricSample,
   PolicyInForce,
   PolicyState,
@@ -30,6 +32,11 @@ import { ACTOR, aDocument, aStore } from '../store/support.ts';
 export class FakeControlPlane implements ControlPlane {
   readonly store: Store;
   queryLog: QueryLog;
+  /** Lists of whose sources nobody knows. */
+  listUpdates: ListUpdates = {
+    update: (list) => Promise.reject(new AppError('LIST_WITHOUT_SOURCE', list)),
+    state: (list) => Promise.reject(new AppError('LIST_WITHOUT_SOURCE', list)),
+  };
   readonly sessionChanges: AddressChange[] = [];
   states: readonly PolicyState[] = [];
   revisionInForce = 0;

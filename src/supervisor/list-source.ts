@@ -1,0 +1,152 @@
+/**
+ * What is known of a list that the server fetches, between two updates and during one: what the store
+ * keeps, and besides that what need not outlive the server.
+ */
+
+import type { FetchProgress } from '../lists/fetch/fetch-list.ts';
+import { describeUrlText } from '../lists/fetch/list-url.ts';
+import {
+  FILE_SECONDS,
+  secondsToNextAttempt,
+  secondsToNextUpdate,
+  UPDATE_SECONDS_DEFAULT,
+} from '../lists/fetch/update-times.ts';
+import type { SavedContent } from '../store/list-contents.ts';
+import type { ListState } from '../store/list-states.ts';
+import type { ListSourceRow } from '../store/list-versions.ts';
+import type { ListUpdateState } from './control-plane-contract.ts';
+import { addressesOf, type UpdateResult } from './list-update.ts';
+
+export interface ListSource {
+  row: ListSourceRow;
+  /** Updates that have ended since the start. */
+  runs: number;
+  phase: ListUpdateState['phase'];
+  /** Null: it is its time. */
+  wantedBy: string | null;
+  startedMs: number;
+  progress: FetchProgress | null;
+  /** What is being looked at, and since when. */
+  looked: (SavedContent & { readonly startedMs: number }) | null;
+  /** Of a file, which is looked at too often to write it down each time; else the store has it. */
+  dueMs: number | null;
+  checkedAt: number | null;
+  last: ListUpdateState['last'];
+}
+
+/** How far the look at a content is. */
+export interface LookedSoFar {
+  readonly octets: number;
+  readonly names: number;
+}
+
+export function createSource(row: ListSourceRow): ListSource {
+  return {
+    row,
+    runs: 0,
+    phase: 'idle',
+    wantedBy: null,
+    startedMs: 0,
+    progress: null,
+    looked: null,
+    dueMs: null,
+    checkedAt: null,
+    last: null,
+  };
+}
+
+/** At once, where the list is new or has got another address since it was fetched last. */
+export function dueMsOf({ row, dueMs }: ListSource): number {
+  if (dueMs !== null) return dueMs;
+  const { url, nextAt } = row.state;
+  if (row.kind === 'file') return 0;
+  const isOfOther = url !== undefined && !addressesOf(row).includes(url);
+  return isOfOther ? 0 : (nextAt ?? 0) * 1000;
+}
+
+/** @param random from 0 to 1, 1 excluded */
+export function stateAfter(
+  row: ListSourceRow,
+  { outcome, reasons, mark }: UpdateResult,
+  nowMs: number,
+  random: number,
+): ListState {
+  const nowSeconds = Math.floor(nowMs / 1000);
+  const interval =
+    row.kind === 'file'
+      ? FILE_SECONDS
+      : (row.stored.record.updateSeconds ?? UPDATE_SECONDS_DEFAULT);
+  if (mark === null) {
+    const failures = row.state.failures + 1;
+    return {
+      ...row.state,
+      failures,
+      lastError: reasons.join('; ') || outcome,
+      nextAt: nowSeconds + secondsToNextAttempt(failures, interval, random),
+    };
+  }
+  const { url, etag, lastModified } = mark;
+  return {
+    url,
+    ...(etag === null ? {} : { etag }),
+    ...(lastModified === null ? {} : { lastModified }),
+    checkedAt: nowSeconds,
+    nextAt: nowSeconds + secondsToNextUpdate(interval, random),
+    failures: 0,
+    lastError: null,
+  };
+}
+
+/** As the API shows it. */
+export function updateStateOf(
+  source: ListSource,
+  look: LookedSoFar | null,
+  nowMs: number,
+): ListUpdateState {
+  const { row, phase, runs, last } = source;
+  const { record } = row.stored;
+  const { nextAt, failures, lastError } = row.state;
+  const isUnderWay = phase !== 'idle' && phase !== 'waiting';
+  return {
+    list: record.id,
+    source: record.file ?? describeUrlText(record.url ?? ''),
+    phase,
+    run: runs,
+    progress: isUnderWay ? progressOf(source, look, nowMs) : null,
+    checkedAt: timeText(source.checkedAt ?? row.state.checkedAt),
+    nextAt: timeText(nextAt),
+    failures,
+    lastError,
+    last,
+  };
+}
+
+function progressOf(
+  { progress, startedMs, looked }: ListSource,
+  look: LookedSoFar | null,
+  nowMs: number,
+): ListUpdateState['progress'] {
+  const { packed = 0, packedTotal = null, unpacked = 0, lines = 0 } = progress ?? {};
+  return {
+    startedAt: new Date(startedMs).toISOString(),
+    octets: packed,
+    octetsTotal: packedTotal,
+    unpackedOctets: unpacked,
+    lines,
+    names: look?.names ?? null,
+    secondsLeft:
+      looked === null
+        ? secondsLeft(nowMs - startedMs, packed, packedTotal)
+        : secondsLeft(nowMs - looked.startedMs, look?.octets ?? 0, looked.octets),
+  };
+}
+
+/** By what was done of all, at the same pace; null where that says nothing. */
+function secondsLeft(elapsedMs: number, done: number, total: number | null): number | null {
+  if (total === null || done === 0) return null;
+  return Math.max(0, Math.ceil((elapsedMs * (total - done)) / done / 1000));
+}
+
+function timeText(seconds: number | undefined): string | null {
+  return seconds === undefined ? null : new Date(seconds * 1000).toISOString();
+}

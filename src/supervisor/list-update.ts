@@ -1,0 +1,176 @@
+/**
+ * One update of one list: its content is fetched, from the first of its addresses that gives one that can
+ * be a list, or read from its file, and proposed. The gate decides what becomes of it; whatever fails
+ * here leaves the list as it is.
+ *
+ *     address, mirror, … ─▶ fetch ─┬─▶ as before ─▶ unchanged
+ *          ▲                       ├─▶ a content ─▶ propose ─┬─▶ in force, held, unchanged
+ *          └───────────────────────┴─▶ failed       refused ─┘
+ */
+
+import { AppError } from '../lib/errors.ts';
+import {
+  fetchList,
+  type FetchOptions,
+  type FetchProgress,
+  type Validators,
+} from '../lists/fetch/fetch-list.ts';
+import { describeUrlText } from '../lists/fetch/list-url.ts';
+import {
+  type FileOptions,
+  type FileRead,
+  readListFile,
+  REST_MS,
+} from '../lists/fetch/read-list-file.ts';
+import type { SavedContent } from '../store/list-contents.ts';
+import type { ListSourceRow, ListVersions } from '../store/list-versions.ts';
+
+/** A file that is being written is given so many times `REST_MS` to come to rest. */
+const REST_ATTEMPTS = 5;
+/** Ends of an update that say nothing about the source. */
+const NO_FAULTS = ['STOPPING', 'RESOURCE_UNKNOWN'];
+/** What is wrong with this machine will be so for the next address. */
+const OWN_FAULTS = ['STORE_UNWRITABLE', 'STORE_DAMAGED', 'COMPILE_FAILED', 'LISTS_CHANGED'];
+
+/** What the source is asked about next time. */
+export interface SourceMark extends Validators {
+  /** The address or the path that gave the content. */
+  readonly url: string;
+}
+
+export interface UpdateResult {
+  readonly outcome: 'unchanged' | 'in-force' | 'held' | 'failed';
+  /** The version that came of it; null where none did. */
+  readonly version: number | null;
+  /** Names of it; null where nothing was looked at. */
+  readonly entries: number | null;
+  /** Of the gate, or one for each address that failed; for people. */
+  readonly reasons: readonly string[];
+  /** Null where it failed: what was known of the source still holds. */
+  readonly mark: SourceMark | null;
+}
+
+export interface UpdateTools {
+  readonly propose: ListVersions['propose'];
+  readonly hasContent: (sha256: string) => boolean;
+  readonly fetch: Omit<FetchOptions, 'onProgress'>;
+  readonly file: Omit<FileOptions, 'onProgress'>;
+  readonly onProgress: (progress: FetchProgress) => void;
+  /** A content is there, and is looked at now. */
+  readonly onLook: (content: SavedContent) => void;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+/** @throws what is nobody's fault (the server stops, the list is gone) or was not foreseen */
+export async function updateList(
+  row: ListSourceRow,
+  actor: string,
+  tools: UpdateTools,
+): Promise<UpdateResult> {
+  const { file } = row.stored.record;
+  const attempts =
+    file === undefined
+      ? addressesOf(row).map((url) => () => fromAddress(row, url, actor, tools))
+      : [() => fromFile(row, file, actor, tools)];
+  const reasons: string[] = [];
+  for (const attempt of attempts) {
+    try {
+      const result = await attempt();
+      if (result.outcome !== 'failed') return result;
+      reasons.push(...result.reasons);
+    } catch (error) {
+      tools.fetch.signal.throwIfAborted();
+      if (!(error instanceof AppError) || NO_FAULTS.includes(error.code)) throw error;
+      reasons.push(error.message);
+      if (OWN_FAULTS.includes(error.code)) break;
+    }
+  }
+  return { outcome: 'failed', version: null, entries: null, reasons, mark: null };
+}
+
+/** In the order in which they are asked. */
+export function addressesOf({ stored: { record } }: ListSourceRow): readonly string[] {
+  return record.url === undefined ? [] : [record.url, ...(record.mirrors ?? [])];
+}
+
+async function fromAddress(
+  row: ListSourceRow,
+  url: string,
+  actor: string,
+  tools: UpdateTools,
+): Promise<UpdateResult> {
+  const validators = isKnown(row, url, tools) ? validatorsOf(row) : null;
+  const isHttpAllowed = row.stored.record.allowHttp === true;
+  const { fetch, onProgress } = tools;
+  const fetched = await fetchList({ url, isHttpAllowed, validators }, { ...fetch, onProgress });
+  if (fetched.kind === 'unchanged') return unchanged({ url, ...validatorsOf(row) });
+  const { content, etag, lastModified } = fetched;
+  return propose(row, content, describeUrlText(url), { url, etag, lastModified }, actor, tools);
+}
+
+async function fromFile(
+  row: ListSourceRow,
+  path: string,
+  actor: string,
+  tools: UpdateTools,
+): Promise<UpdateResult> {
+  const stamp = isKnown(row, path, tools) ? (row.state.etag ?? null) : null;
+  const read = await readAtRest(path, stamp, tools);
+  if (read.kind === 'unchanged') return unchanged({ url: path, ...validatorsOf(row) });
+  const mark = { url: path, etag: read.stamp, lastModified: null };
+  return propose(row, read.content, path, mark, actor, tools);
+}
+
+async function readAtRest(
+  path: string,
+  stamp: string | null,
+  { file, onProgress, pause }: UpdateTools,
+): Promise<FileRead> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readListFile({ path, stamp }, { ...file, onProgress });
+    } catch (error) {
+      const isChanging = error instanceof AppError && error.code === 'LIST_FILE_CHANGING';
+      if (!isChanging || attempt === REST_ATTEMPTS) throw error;
+    }
+    await pause(REST_MS);
+  }
+}
+
+async function propose(
+  { stored }: ListSourceRow,
+  content: SavedContent,
+  source: string,
+  mark: SourceMark,
+  actor: string,
+  tools: UpdateTools,
+): Promise<UpdateResult> {
+  const list = stored.record.id;
+  const { sha256: contentSha256 } = content;
+  tools.onLook(content);
+  const proposal = await tools.propose({ actor }, { list, contentSha256, source });
+  const { outcome, version, report } = proposal;
+  const entries = report?.entries ?? null;
+  if (outcome !== 'refused') {
+    return { outcome, version, entries, reasons: proposal.reasons, mark };
+  }
+  const reasons = proposal.reasons.map((reason) => `${source}: ${reason}`);
+  return { outcome: 'failed', version, entries, reasons, mark: null };
+}
+
+function unchanged(mark: SourceMark): UpdateResult {
+  return { outcome: 'unchanged', version: null, entries: null, reasons: [], mark };
+}
+
+/** Whether "unchanged" would be an answer: of the content of another address it says nothing. */
+function isKnown(
+  { stored, state }: ListSourceRow,
+  url: string,
+  { hasContent }: UpdateTools,
+): boolean {
+  return state.url === url && hasContent(stored.contentSha256);
+}
+
+function validatorsOf({ state }: ListSourceRow): Validators {
+  return { etag: state.etag ?? null, lastModified: state.lastModified ?? null };
+}

@@ -1,0 +1,361 @@
+/**
+ * Keeps the lists that come from an address or a file of this machine: looks for a new content when it is
+ * time, when a file changes and when somebody asks, and proposes it. Two lists are under way at a time.
+ *
+ *     time, file, somebody ─▶ due ─▶ fetching ─▶ looking ─▶ publishing ─▶ idle
+ *                              ▲         └──────────┴─ failed: later, each time twice as late
+ *                              └──────────────────────────────────────────┘
+ *
+ * When a list is looked for next stands in the store, so a restart fetches nothing before its time.
+ * Nothing that a source does reaches beyond its own list: the content in force stays, and why stands in
+ * the state, in the log and on the metrics page.
+ */
+
+import type { Clock } from '../lib/clock.ts';
+import { AppError, messageOf } from '../lib/errors.ts';
+import type { FetchLimits } from '../lists/fetch/fetch-limits.ts';
+import { lookUpHost } from '../lists/fetch/look-up-host.ts';
+import { findAddressFault } from '../lists/fetch/public-address.ts';
+import { FileWatch } from '../lists/fetch/watch-files.ts';
+import type { Config } from '../config/config.ts';
+import type { ListContents } from '../store/list-contents.ts';
+import type { ListSourceRow, ListVersions } from '../store/list-versions.ts';
+import type { ListUpdateState, MetricSample } from './control-plane-contract.ts';
+import {
+  createSource,
+  dueMsOf,
+  type ListSource,
+  type LookedSoFar,
+  stateAfter,
+  updateStateOf,
+} from './list-source.ts';
+import { updateList, type UpdateResult, type UpdateTools } from './list-update.ts';
+import { listUpdateSamples } from './list-update-samples.ts';
+import type { Log } from './log.ts';
+import { upstreamsOf } from './upstreams-of.ts';
+
+/** In the audit log; nobody's token has a space. */
+const ACTOR = 'list updates';
+const UPDATES_MAX = 2;
+/** After a start there is better to do. */
+const FIRST_LOOK_MS = 2_000;
+/** What the document says of sources is read this often, besides after each change. */
+const LOOK_MS_MAX = 60_000;
+const LOOK_MS_MIN = 100;
+
+export interface ListUpdaterOptions {
+  readonly lists: Pick<ListVersions, 'propose' | 'sources' | 'writeState' | 'versions'>;
+  readonly contents: Pick<ListContents, 'take' | 'has'>;
+  readonly config: () => Pick<Config, 'lists' | 'upstreams' | 'zones'>;
+  /** Puts what was taken over in force. */
+  readonly publish: () => Promise<unknown>;
+  /** How far the look at a content is; null where nobody looks at it. */
+  readonly lookProgress: (sha256: string) => LookedSoFar | null;
+  readonly times: Omit<FetchLimits, 'bytesMax'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** From 0 to 1, 1 excluded. */
+  readonly random: () => number;
+}
+
+export class ListUpdater {
+  readonly #options: ListUpdaterOptions;
+  readonly #sources = new Map<string, ListSource>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #watch: FileWatch;
+  readonly #end = new AbortController();
+  readonly #counts = { unchanged: 0, 'in-force': 0, held: 0, failed: 0 };
+  #heldCount = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> | null = null;
+
+  constructor(options: ListUpdaterOptions) {
+    this.#options = options;
+    this.#watch = new FileWatch(() => {
+      for (const source of this.#sources.values()) {
+        if (source.row.kind === 'file') source.dueMs = 0;
+      }
+      this.wake();
+    });
+  }
+
+  start(): void {
+    this.#lookIn(FIRST_LOOK_MS);
+  }
+
+  /** To be called when the lists may have changed. */
+  wake(): void {
+    if (this.#timer !== null) this.#lookIn(LOOK_MS_MIN);
+  }
+
+  /** Gives up what is under way; nothing of it stays on the disk. */
+  async stop(): Promise<void> {
+    this.#end.abort(new AppError('STOPPING', 'Updating lists: the server is stopping'));
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#watch.close();
+    await this.#looking;
+    await Promise.all(this.#underWay);
+  }
+
+  /**
+   * Looks for a new content now; where that is under way, it is that update which counts.
+   * @returns the state, with the number of runs of this update when it has ended
+   * @throws AppError `RESOURCE_UNKNOWN`, `LIST_WITHOUT_SOURCE`, `STOPPING`
+   */
+  async update(list: string, actor: string): Promise<ListUpdateState> {
+    this.#end.signal.throwIfAborted();
+    await this.#lookAfresh();
+    const source = this.#sourceOf(list);
+    if (source.phase === 'idle') {
+      source.phase = 'waiting';
+      source.wantedBy = actor;
+      this.#startDue();
+    }
+    return { ...this.#stateOf(list), run: source.runs + 1 };
+  }
+
+  /** @throws AppError `LIST_WITHOUT_SOURCE` */
+  async state(list: string): Promise<ListUpdateState> {
+    if (!this.#sources.has(list)) await this.#lookAfresh();
+    return this.#stateOf(list);
+  }
+
+  samples(): readonly MetricSample[] {
+    return listUpdateSamples(
+      [...this.#sources.values()].map(({ row, checkedAt }) => ({
+        list: row.stored.record.id,
+        checkedAt: checkedAt ?? row.state.checkedAt ?? null,
+        failures: row.state.failures,
+      })),
+      this.#counts,
+      this.#heldCount,
+      this.#nowSeconds(),
+    );
+  }
+
+  /** Reads what sources there are, starts what is due, and sets the time of the next look. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look()
+      .catch((error: unknown) => {
+        this.#options.log.error({}, `looking for lists to update: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        this.#looking = null;
+      });
+    return this.#looking;
+  }
+
+  /** Resolves when nothing is under way. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+  }
+
+  /** What was read before the call may be older than what the caller has written. */
+  async #lookAfresh(): Promise<void> {
+    await this.#looking;
+    await this.look();
+  }
+
+  async #look(): Promise<void> {
+    const { lists } = this.#options;
+    const rows = (await lists.sources()).filter(({ kind }) => kind === 'url' || kind === 'file');
+    this.#heldCount = (await lists.versions({ state: 'held' })).length;
+    if (this.#end.signal.aborted) return;
+    const ids = new Set(rows.map(({ stored }) => stored.record.id));
+    for (const [id, { phase }] of this.#sources) {
+      const isUnderWay = phase !== 'idle' && phase !== 'waiting';
+      if (!ids.has(id) && !isUnderWay) this.#sources.delete(id);
+    }
+    for (const row of rows) this.#follow(row);
+    this.#watch.follow(rows.flatMap(({ stored: { record } }) => record.file ?? []));
+    this.#startDue();
+    if (this.#timer !== null) this.#lookIn(this.#msToNextLook());
+  }
+
+  #follow(row: ListSourceRow): void {
+    const { id } = row.stored.record;
+    const source = this.#sources.get(id);
+    if (source !== undefined) source.row = row;
+    else {
+      this.#sources.set(id, createSource(row));
+    }
+  }
+
+  #startDue(): void {
+    if (this.#end.signal.aborted) return;
+    const nowMs = this.#options.clock.wallMs();
+    const due = [...this.#sources.values()]
+      .filter((one) => one.phase === 'waiting' || (one.phase === 'idle' && dueMsOf(one) <= nowMs))
+      .sort((a, b) => dueMsOf(a) - dueMsOf(b));
+    for (const source of due) {
+      if (this.#underWay.size < UPDATES_MAX) this.#begin(source);
+      else source.phase = 'waiting';
+    }
+  }
+
+  #begin(source: ListSource): void {
+    const actor = source.wantedBy ?? ACTOR;
+    source.phase = 'fetching';
+    source.startedMs = this.#options.clock.wallMs();
+    source.progress = null;
+    source.looked = null;
+    const update = this.#run(source, actor).finally(() => {
+      source.phase = 'idle';
+      source.wantedBy = null;
+      source.runs++;
+      this.#underWay.delete(update);
+      this.#startDue();
+      this.wake();
+    });
+    this.#underWay.add(update);
+  }
+
+  /** Never rejects. */
+  async #run(source: ListSource, actor: string): Promise<void> {
+    const { log, publish } = this.#options;
+    const list = source.row.stored.record.id;
+    try {
+      const came = await updateList(source.row, actor, this.#toolsFor(source));
+      const result = await this.#withHeld(list, came);
+      await this.#note(source, result);
+      if (result.outcome !== 'in-force') return;
+      source.phase = 'publishing';
+      // A failure is logged and shown by `status`; it is repeated by itself.
+      await publish().catch(() => undefined);
+    } catch (error) {
+      // Of a list that is gone, and of a stop, nothing is to be said.
+      if (isGone(error)) this.#sources.delete(list);
+      if (isGone(error) || this.#end.signal.aborted) return;
+      log.error({ list }, `updating a list: ${messageOf(error)}`);
+      await this.#note(source, failure(messageOf(error))).catch(() => undefined);
+    }
+  }
+
+  /** A source that has nothing new may have what waits for somebody since it was fetched. */
+  async #withHeld(list: string, result: UpdateResult): Promise<UpdateResult> {
+    if (result.outcome !== 'unchanged' || this.#heldCount === 0) return result;
+    const [held] = await this.#options.lists.versions({ list, state: 'held' });
+    if (held === undefined) return result;
+    const { version, reasons, report } = held;
+    return { ...result, outcome: 'held', version, reasons, entries: report.entries };
+  }
+
+  #toolsFor(source: ListSource): UpdateTools {
+    const { contents, lists, times, clock } = this.#options;
+    const { lists: limits, upstreams, zones } = this.#options.config();
+    const { bytesMax, allowPrivate: isPrivateAllowed, folders } = limits;
+    const { signal } = this.#end;
+    const receive: UpdateTools['fetch']['receive'] = (body) => contents.take(body, bytesMax);
+    return {
+      propose: (context, proposal) => lists.propose(context, proposal),
+      hasContent: (sha256) => contents.has(sha256),
+      fetch: {
+        isPrivateAllowed,
+        findFault: isPrivateAllowed ? () => null : findAddressFault,
+        lookUp: (host, ending) => lookUpHost(host, upstreamsOf(host, { upstreams, zones }), ending),
+        limits: { ...times, bytesMax },
+        receive,
+        signal,
+      },
+      file: { folders, bytesMax, receive, wallMs: () => clock.wallMs() },
+      onProgress: (progress) => {
+        source.progress = progress;
+      },
+      onLook: (content) => {
+        source.phase = 'looking';
+        source.looked = { ...content, startedMs: clock.wallMs() };
+      },
+      pause: (ms) => pause(ms, signal),
+    };
+  }
+
+  /** Keeps what came of an update, and says it. */
+  async #note(source: ListSource, result: UpdateResult): Promise<void> {
+    const { row } = source;
+    const { clock, random } = this.#options;
+    const before = row.state;
+    const list = row.stored.record.id;
+    const { outcome, version, entries, reasons } = result;
+    this.#counts[outcome]++;
+    const at = new Date(clock.wallMs()).toISOString();
+    source.last = { at, outcome, version, entries, reasons };
+    const state = stateAfter(row, result, clock.wallMs(), random());
+    if (row.kind === 'file') {
+      source.dueMs = (state.nextAt ?? 0) * 1000;
+      source.checkedAt = state.checkedAt ?? null;
+    }
+    source.row = { ...row, state };
+    // A file is looked at twice a minute: nobody wants to read each time that it is as it was.
+    const isAsBefore =
+      before.lastError === state.lastError &&
+      before.etag === state.etag &&
+      before.url === state.url;
+    if (row.kind === 'file' && isAsBefore) return;
+    this.#tell(list, result, state.failures);
+    await this.#options.lists.writeState(list, state);
+  }
+
+  #tell(list: string, result: UpdateResult, failures: number): void {
+    const { log } = this.#options;
+    const { outcome, version, entries } = result;
+    const reasons = result.reasons.join('; ');
+    if (outcome === 'in-force') log.info({ list, version, entries }, 'a list was updated');
+    if (outcome === 'held') log.warn({ list, version }, `an update of a list is held: ${reasons}`);
+    if (outcome === 'failed')
+      log.warn({ list, failures }, `a list could not be updated: ${reasons}`);
+  }
+
+  #stateOf(list: string): ListUpdateState {
+    const source = this.#sourceOf(list);
+    const { clock, lookProgress } = this.#options;
+    const look = source.looked === null ? null : lookProgress(source.looked.sha256);
+    return updateStateOf(source, look, clock.wallMs());
+  }
+
+  #sourceOf(list: string): ListSource {
+    const source = this.#sources.get(list);
+    if (source !== undefined) return source;
+    throw new AppError(
+      'LIST_WITHOUT_SOURCE',
+      `Updating the list "${list}": the server does not fetch it; valid: a list with url or file`,
+    );
+  }
+
+  #msToNextLook(): number {
+    const next = [...this.#sources.values()].filter(({ phase }) => phase === 'idle').map(dueMsOf);
+    const ms = Math.min(LOOK_MS_MAX, ...next.map((due) => due - this.#options.clock.wallMs()));
+    return Math.max(LOOK_MS_MIN, ms);
+  }
+
+  #lookIn(ms: number): void {
+    if (this.#end.signal.aborted) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.look(), ms).unref();
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#options.clock.wallMs() / 1000);
+  }
+}
+
+function failure(reason: string): UpdateResult {
+  return { outcome: 'failed', version: null, entries: null, reasons: [reason], mark: null };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'RESOURCE_UNKNOWN';
+}
+
+/** Ends early where the server stops. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
+}
