@@ -31,6 +31,7 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addListContentRoutes } from './routes/list-contents.ts';
 import { addListUsageRoute } from './routes/list-usage.ts';
 import { addListEntryRoutes } from './routes/list-entries.ts';
+import { addListUpdateRoutes } from './routes/list-updates.ts';
 import { addListVersionRoutes } from './routes/list-versions.ts';
 import { addPolicyDataRoutes } from './routes/policy-data.ts';
 import { addPolicyRoutes } from './routes/policy.ts';
@@ -121,6 +122,7 @@ export async function createApi(
   addAuditRoutes(app, controlPlane);
   addPolicyRoutes(app, controlPlane);
   addPolicyDataRoutes(app);
+  addListUpdateRoutes(app, controlPlane);
   await app.register((scope, _options, done) => {
     addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);
     done();

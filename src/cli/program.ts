@@ -48,6 +48,8 @@ function createProgram(output: Output): Command {
     // `list` has options, and commands below it that have the same ones.
     .enablePositionalOptions()
     .exitOverride()
+    // So that options behind a command of a command are its own.
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => {
         output.out(text.trimEnd());

@@ -15,6 +15,7 @@ import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
 import { addListEntryCommand } from './list-entry.ts';
+import { addListUpdateCommand } from './list-update.ts';
 
 const NAMES_SHOWN_MAX = 1_000;
 
@@ -37,6 +38,7 @@ export function addListCommands(list: Command, output: Output): void {
   addReadingCommands(list, output);
   addDecidingCommands(list, output);
   addListEntryCommand(list, output);
+  addListUpdateCommand(list, output);
 }
 
 function addReadingCommands(list: Command, output: Output): void {
