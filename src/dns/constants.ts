@@ -11,6 +11,7 @@ export const FLAG_AD = 0x0020;
 export const FLAG_CD = 0x0010;
 
 export const OPCODE_QUERY = 0;
+export const OPCODE_NOTIFY = 4;
 
 export const RCODE_NOERROR = 0;
 export const RCODE_FORMERR = 1;
@@ -20,10 +21,18 @@ export const RCODE_NOTIMP = 4;
 export const RCODE_REFUSED = 5;
 /** The substituted name of a DNAME is too long (RFC 6672, section 2.2): the DNAME is the answer. */
 export const RCODE_YXDOMAIN = 6;
+export const RCODE_NOTAUTH = 9;
 /** Extended: its upper bits travel in the OPT record (RFC 6891, section 9). */
 export const RCODE_BADVERS = 16;
 
+/** Errors of a signature (RFC 8945, section 3); they stand in the TSIG record, not in the header. */
+export const TSIG_BADSIG = 16;
+export const TSIG_BADKEY = 17;
+export const TSIG_BADTIME = 18;
+export const TSIG_BADTRUNC = 22;
+
 export const CLASS_IN = 1;
+export const CLASS_ANY = 255;
 
 export const TYPE_A = 1;
 export const TYPE_NS = 2;
@@ -40,12 +49,20 @@ export const TYPE_OPT = 41;
 export const TYPE_DS = 43;
 export const TYPE_RRSIG = 46;
 export const TYPE_NSEC = 47;
+export const TYPE_DNSKEY = 48;
 export const TYPE_NSEC3 = 50;
+export const TYPE_NSEC3PARAM = 51;
+export const TYPE_CDS = 59;
+export const TYPE_CDNSKEY = 60;
+export const TYPE_ZONEMD = 63;
 export const TYPE_SVCB = 64;
 export const TYPE_HTTPS = 65;
 /** 128 to 255 are meta-types and question types (RFC 6895, section 3.1). */
 export const TYPE_META_FIRST = 128;
 export const TYPE_META_LAST = 255;
+export const TYPE_TSIG = 250;
+export const TYPE_IXFR = 251;
+export const TYPE_AXFR = 252;
 export const TYPE_ANY = 255;
 
 export const OPTION_ECS = 8;

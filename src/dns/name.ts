@@ -117,9 +117,13 @@ export function writeName(text: string, out: Uint8Array): number {
 
 /** The presentation form without trailing dot; `.` for the root. Octets outside printable ASCII become `\DDD`. */
 export function nameToText(name: Uint8Array, at = 0): string {
-  if (name[at] === 0) return '.';
+  return name[at] === 0 ? '.' : labelsToText(name, at, at + nameLength(name, at) - 1);
+}
+
+/** The presentation form of the labels in [at, end) of a valid name, without dots around them. */
+export function labelsToText(name: Uint8Array, at: number, end: number): string {
   let text = '';
-  for (let offset = at; name[offset] !== 0; offset += name[offset]! + 1) {
+  for (let offset = at; offset < end; offset += name[offset]! + 1) {
     if (offset !== at) text += '.';
     for (let index = 1; index <= name[offset]!; index++) text += escapeOctet(name[offset + index]!);
   }
