@@ -10,7 +10,7 @@
  * How the zone would answer is not kept: the plan says how a block looks. The longest name has the
  * last word; where one name is both blocked and passed, it is passed. Address and name server
  * triggers, `rpz-tcp-only.`, a name as its own target (long deprecated) and local data are refused as
- * unsupported.
+ * unsupported (docs/rpz.md says why). What stands at the apex is of the zone and no rule.
  *
  * The reader knows the master file format (RFC 1035, section 5) as far as zones of this kind use it:
  * $ORIGIN, $TTL, relative and absolute names, `@`, repeated owners, TTL and class in either order,
@@ -31,13 +31,17 @@ const CLOSE = 0x29;
 const ASTERISK = 0x2a;
 const DOT = 0x2e;
 const DOLLAR = 0x24;
+const BACKSLASH = 0x5c;
 
 /** Lines of one record in parentheses; a signature has a few. */
 const CONTINUATIONS_MAX = 32;
 /** Tokens of a line that matter: owner, TTL, class, type, and the target. */
 const TOKENS_MAX = 6;
 /** Records that every zone has and that are no rules. */
-const IGNORED_TYPES = ['soa', 'ns', 'rrsig', 'nsec', 'nsec3', 'nsec3param', 'dnskey'];
+const IGNORED_TYPES = [
+  ...['soa', 'ns', 'rrsig', 'nsec', 'nsec3', 'nsec3param'],
+  ...['dnskey', 'cds', 'cdnskey', 'zonemd'],
+];
 const OTHER_TRIGGERS = ['rpz-ip', 'rpz-client-ip', 'rpz-nsip', 'rpz-nsdname'];
 
 interface Zone {
@@ -161,9 +165,15 @@ function parseRecord(zone: Zone, line: ListLine, sink: ListSink): void {
   }
   if (!isOwnerRepeated) setOwner(zone, line);
   if (IGNORED_TYPES.some((type) => isToken(zone, line, index, type))) return;
+  if (isOfApex(zone) && !isToken(zone, line, index, 'cname')) return;
   const fault = findFault(zone, line, index);
   if (fault !== null) reject(line, sink, fault);
   else emitTrigger(zone, line, sink, isToken(zone, line, index + 1, 'rpz-passthru.'));
+}
+
+/** Of the apex of a zone whose name is known; without one, an empty owner is a fault of the file. */
+function isOfApex({ ownerStart, ownerEnd, isApexKnown, apex }: Zone): boolean {
+  return ownerStart === ownerEnd && (isApexKnown || apex !== '');
 }
 
 /** @param index of the type's token; the target is the next */
@@ -265,18 +275,19 @@ function splitTokens(zone: Zone, line: ListLine): void {
   }
 }
 
+/** What a backslash escapes ends nothing (RFC 1035, section 5.1). */
 function endOfToken(content: Uint8Array, at: number, end: number): number {
   while (at < end) {
     const octet = content[at]!;
     if (isSpace(octet) || octet === SEMICOLON || octet === OPEN || octet === CLOSE) break;
-    at++;
+    at += octet === BACKSLASH ? 2 : 1;
   }
-  return at;
+  return Math.min(at, end);
 }
 
 function endOfQuoted(content: Uint8Array, at: number, end: number): number {
   let index = at + 1;
-  while (index < end && content[index] !== QUOTE) index++;
+  while (index < end && content[index] !== QUOTE) index += content[index] === BACKSLASH ? 2 : 1;
   return Math.min(index + 1, end);
 }
 

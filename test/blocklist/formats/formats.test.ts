@@ -322,6 +322,30 @@ f CNAME .
     });
   });
 
+  test('what stands at the apex is of the zone and no rule', () => {
+    const text =
+      '$ORIGIN rpz.example.\n@ TXT "version 7"\n  A 192.0.2.1\n@ ZONEMD 1 1 1 00\n@ CNAME .\na.example CNAME .';
+    expect(parse('rpz', text)).toMatchObject({
+      entries: ['6:a.example'],
+      faults: ['5:bad-syntax'],
+    });
+    expect(parse('rpz', '@ TXT "of no zone"').faults).toEqual(['1:bad-syntax']);
+  });
+
+  test('an escaped sign begins no comment, ends no text and opens no parenthesis', () => {
+    const text = [
+      'a\\(b.example CNAME .',
+      'c\\;d.example CNAME .',
+      'e.example TXT "f\\" ( g"',
+      'h\\',
+      'i.example CNAME .',
+    ].join('\n');
+    expect(parse('rpz', text)).toMatchObject({
+      entries: ['5:i.example'],
+      faults: ['1:bad-character', '2:bad-character', '3:unsupported-action', '4:bad-syntax'],
+    });
+  });
+
   test('other triggers, other actions and broken lines are refused as what they are', () => {
     const text = [
       '24.0.2.0.192.rpz-ip CNAME .',
