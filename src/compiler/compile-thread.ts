@@ -10,6 +10,7 @@ import { AppError, messageOf } from '../lib/errors.ts';
 import { createInspector } from '../lists/inspector.ts';
 import { readUsage } from '../lists/list-usage.ts';
 import { readPolicyData } from '../lists/read-policy-data.ts';
+import { compilePlan } from './compile-plan.ts';
 import { compileProfile } from './compile-profile.ts';
 import { compileRevision } from './compile-revision.ts';
 import { findEvidence } from './find-evidence.ts';
@@ -48,6 +49,8 @@ function run(request: CompilerRequest): Promise<CompilerDone> {
       return compileRevision(request, readPolicyData());
     case 'profile':
       return compileProfile(request, readPolicyData());
+    case 'plan':
+      return compilePlan(request, readPolicyData());
     case 'evidence':
       return findEvidence(request);
     case 'inspect':

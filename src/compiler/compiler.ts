@@ -116,6 +116,15 @@ export class Compiler implements ContentInspector {
     return done.policy;
   }
 
+  /** The policy of a plan by itself, of profile number `PLAN_PROFILE`. */
+  async compilePlan(seed: HashSeed, plan: string, atSecond: number): Promise<SharedArrayBuffer> {
+    const { dataDir } = this.#options;
+    const job = ++this.#jobNumber;
+    const done = await this.#run({ kind: 'plan', job, dataDir, seed, plan, atSecond });
+    assert(done.kind === 'profile', 'a compilation of a plan ends as that of a profile or failed');
+    return done.policy;
+  }
+
   /**
    * Finds the lines that put a name into categories, in the contents of the newest revision. Many may
    * be asked for at a time, and each reads whole lists: so one of them at most stands before a compilation.

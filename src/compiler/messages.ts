@@ -87,10 +87,24 @@ export interface ProfileRequest {
   readonly atSecond: number;
 }
 
+/** In the image of a plan by itself the only profile number with a policy. */
+export const PLAN_PROFILE = 1;
+
+/** Compile the policy of a plan by itself; answered as a profile's. */
+export interface PlanRequest {
+  readonly kind: 'plan';
+  readonly job: number;
+  readonly dataDir: string;
+  readonly seed: HashSeed;
+  readonly plan: string;
+  /** Seconds since the Unix epoch. */
+  readonly atSecond: number;
+}
+
 export interface ProfileDone {
   readonly kind: 'profile';
   readonly job: number;
-  /** A policy image that knows this profile's household and nobody else. */
+  /** A policy image that knows this profile's household, or this plan, and nobody else. */
   readonly policy: SharedArrayBuffer;
 }
 
@@ -156,6 +170,7 @@ export interface CompileFailed {
 export type CompilerRequest =
   | CompileRequest
   | ProfileRequest
+  | PlanRequest
   | EvidenceRequest
   | InspectRequest
   | CompareRequest

@@ -97,6 +97,24 @@ export async function readCompileInputFrom(dataDir: string): Promise<CompileInpu
   }
 }
 
+/** What is decided for plans by themselves: no list is read and nobody's household. */
+export async function readPlanInputFrom(
+  dataDir: string,
+): Promise<Pick<CompileInput, 'revision' | 'categories' | 'plans'>> {
+  const db = openDatabase(dataDir, { isReadOnly: true });
+  try {
+    return await db.transaction().execute(async (tx) => ({
+      revision: await readRevision(tx),
+      categories: await readCategories(tx),
+      plans: [...(await readPlans(tx)).values()].map(({ record }) => record),
+    }));
+  } catch (error) {
+    throw toStoreError(error);
+  } finally {
+    await db.destroy();
+  }
+}
+
 /** The lists alone, services among them. */
 export async function readListSourcesFrom(dataDir: string): Promise<readonly CompileListSource[]> {
   const db = openDatabase(dataDir, { isReadOnly: true });

@@ -138,6 +138,30 @@ export interface Explanation {
   readonly revision: number;
 }
 
+/** What is decided on many names for one plan, household or profile. */
+export interface DecisionsQuestion {
+  readonly names: readonly string[];
+  /** One of plan and subscriber says whose policy. */
+  readonly plan: string | null;
+  readonly subscriber: string | null;
+  /** Of the subscriber; null: the household's own. */
+  readonly profile: string | null;
+  /** A time such as `2026-11-22T21:00:00+03:00`; null = now. */
+  readonly at: string | null;
+}
+
+/** In short what an explanation says at length. */
+export type DecisionOnName = Pick<
+  Explanation,
+  'name' | 'decision' | 'row' | 'verdictClass' | 'category' | 'categories'
+>;
+
+export interface Decisions {
+  readonly revision: number;
+  /** In the order of the names. */
+  readonly items: readonly DecisionOnName[];
+}
+
 /** What holds for a profile until a time. */
 export interface PolicyState {
   /** ISO 8601 in UTC; null where no change is foreseen within a day. */
@@ -240,6 +264,13 @@ export interface ControlPlane {
   status(): Status;
   /** @throws AppError `EXPLAIN_INVALID` where the name, the client or the type is none */
   explain(question: ExplainQuestion): Promise<Explanation>;
+  /**
+   * The same for many names at a time, and for a plan by itself; of type A.
+   * @throws AppError `EXPLAIN_INVALID` with every fault, `RESOURCE_UNKNOWN`, `NOT_READY`
+   */
+  decideNames(question: DecisionsQuestion): Promise<Decisions>;
+  /** Ids of the lists, and of services as `service:ID`, that put a name into these categories. */
+  findLists(name: string, categories: readonly string[]): Promise<readonly string[]>;
   /**
    * What the workers decide with for a profile.
    * @throws AppError `NOT_READY` before the first images

@@ -55,7 +55,7 @@ export function describeDecision(
 ): Words {
   const isBlocked = decision.action === DECIDE_BLOCK;
   return {
-    decision: actionOf(decision, around),
+    decision: actionOf(decision, around.hasRecord),
     row: decision.row,
     verdictClass: VERDICT_CLASSES[decision.verdictClass] ?? 'none',
     category: around.category,
@@ -63,6 +63,21 @@ export function describeDecision(
     edeCode: decision.edeCode === EDE_NONE ? null : decision.edeCode,
     safeSearchTarget: around.hasRecord ? null : targetText(decision, policies),
     reason: isBlocked ? blockReason(decision, policies) : passReason(decision, policies, around),
+  };
+}
+
+/** The result alone, of many names at a time. */
+export function shortDecision(
+  decision: Readonly<Decision>,
+  hasRecord: boolean,
+  idOf: (bit: number) => string,
+): Pick<Words, 'decision' | 'row' | 'verdictClass' | 'category'> {
+  const category = decision.category < 0 ? null : idOf(decision.category);
+  return {
+    decision: actionOf(decision, hasRecord),
+    row: decision.row,
+    verdictClass: VERDICT_CLASSES[decision.verdictClass] ?? 'none',
+    category,
   };
 }
 
@@ -82,7 +97,7 @@ export function describeRefusal(isKnown: boolean): Words {
   };
 }
 
-function actionOf(decision: Decision, { hasRecord }: Surroundings): Explanation['decision'] {
+function actionOf(decision: Readonly<Decision>, hasRecord: boolean): Explanation['decision'] {
   if (decision.action === DECIDE_BLOCK) return 'block';
   if (decision.action === DECIDE_SPECIAL || hasRecord) return 'local';
   return decision.action === DECIDE_SAFE_SEARCH ? 'safe-search' : 'pass';

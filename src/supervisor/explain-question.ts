@@ -68,7 +68,7 @@ function macOctets(text: string): Uint8Array | null {
 }
 
 /** With its offset from UTC, so that nobody's zone has to be guessed; NaN where it is none. */
-function parseTime(text: string): number {
+export function parseTime(text: string): number {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text)) return Number.NaN;
   const ms = Date.parse(text);
   return ms >= AT_MIN && ms < AT_MAX ? ms : Number.NaN;
@@ -102,7 +102,8 @@ export function localNamesOf(config: Config, seed: HashSeed): LocalNames {
   );
 }
 
-function wireName(text: string): Uint8Array | null {
+/** Lower-cased wire octets with the root; null where it is no name. */
+export function wireName(text: string): Uint8Array | null {
   const out = new Uint8Array(NAME_BYTES_MAX);
   // Lists and rules take names as people write them, so the question does too.
   const ascii = /^[\x00-\x7f]*$/.test(text) ? text : domainToASCII(text);

@@ -26,14 +26,7 @@ import {
   DECIDE_SPECIAL,
 } from '../policy/decide.ts';
 import { DEVICE_ADDRESS, DEVICE_MAC, lookUpDevice } from '../policy/devices.ts';
-import {
-  GLOBAL_FROM_SECOND,
-  GLOBAL_UNTIL_SECOND,
-  hasDevices,
-  type PolicyImage,
-  policyRecordOf,
-} from '../policy/image.ts';
-import { trustPolicyImage } from '../policy/image.ts';
+import { hasDevices, type PolicyImage, policyRecordOf } from '../policy/image.ts';
 import { firstRecordOf, specialKindOf } from '../resolver/local-names.ts';
 import type { Store } from '../store/store.ts';
 import type { Explanation, ExplainQuestion, ListEvidence } from './control-plane-contract.ts';
@@ -46,6 +39,7 @@ import {
 } from './explain-question.ts';
 import { explainRows } from './explain-rows.ts';
 import { findNextChange } from './next-change.ts';
+import { policiesOfProfileAt } from './profile-policies.ts';
 import type { InForce, OpenedImages } from './publisher.ts';
 import type { SubscriberDirectory } from './subscriber-directory.ts';
 
@@ -103,7 +97,13 @@ export class Explainer {
     const policies =
       parsed.atSecond === null
         ? images.opened.policies
-        : await this.#policiesAt(profile, atSecond, inForce, images);
+        : await policiesOfProfileAt(
+            this.#compiler,
+            inForce.seed,
+            images.opened.policies,
+            profile,
+            atSecond,
+          );
     const record = policyRecordOf(policies, profile, atSecond);
     if (record < 0) {
       const isKnown = client !== null && isKnownClient(client, config);
@@ -160,20 +160,6 @@ export class Explainer {
       if (profile >= 0) return profile;
     }
     return subscriber;
-  }
-
-  async #policiesAt(
-    profile: number,
-    atSecond: number,
-    { seed }: InForce,
-    { opened: { policies } }: OpenedImages,
-  ): Promise<PolicyImage> {
-    const { globals } = policies;
-    const isInForce =
-      atSecond >= (globals[GLOBAL_FROM_SECOND] ?? 0) &&
-      atSecond < (globals[GLOBAL_UNTIL_SECOND] ?? 0);
-    if (isInForce || profile < 0) return policies;
-    return trustPolicyImage(await this.#compiler.compileProfile(seed, profile, atSecond));
   }
 
   #findEvidence(name: Uint8Array, categories: readonly string[]): Promise<readonly ListEvidence[]> {

@@ -53,6 +53,42 @@ const ExplainQuerySchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** Some milliseconds of the main thread. */
+const NAMES_MAX = 1_000;
+
+const DecisionsSchema = Type.Object(
+  {
+    names: Type.Array(Type.String({ minLength: 1, maxLength: 1_000 }), {
+      minItems: 1,
+      maxItems: NAMES_MAX,
+    }),
+    plan: Type.Optional(
+      Type.String({ pattern: ID_PATTERN, description: 'of a household that has set nothing' }),
+    ),
+    subscriber: Type.Optional(
+      Type.String({ pattern: SUBSCRIBER_ID_PATTERN, description: 'instead of a plan' }),
+    ),
+    profile: Type.Optional(Type.String({ pattern: ID_PATTERN, description: 'of the subscriber' })),
+    at: ExplainQuerySchema.properties.at,
+  },
+  { additionalProperties: false },
+);
+
+const DecisionsAnswerSchema = Type.Object({
+  revision: Type.Integer(),
+  items: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      decision: Type.Enum(['pass', 'block', 'local', 'safe-search', 'refuse']),
+      row: Type.Integer({ description: 'of the order of decision, 1 to 12' }),
+      verdictClass: Type.Enum(['law', 'operator', 'policy', 'none']),
+      category: Type.Union([Type.String(), Type.Null()], { description: 'that decided' }),
+      categories: Type.Array(Type.String(), { description: 'all that hold the name' }),
+    }),
+    { description: 'in the order of the names' },
+  ),
+});
+
 /** What a question leaves out. */
 const NOBODY = {
   type: 'A',
@@ -106,6 +142,20 @@ function addServerRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
       config: { access: 'reader' },
     },
     (request) => controlPlane.explain({ ...NOBODY, ...request.query }),
+  );
+  app.post(
+    '/api/v1/decisions',
+    {
+      schema: {
+        tags: ['server'],
+        description: 'In short what explain says at length, for many names; changes nothing.',
+        body: DecisionsSchema,
+        response: { 200: DecisionsAnswerSchema },
+      },
+      config: { access: 'reader' },
+    },
+    ({ body: { names, plan = null, subscriber = null, profile = null, at = null } }) =>
+      controlPlane.decideNames({ names, plan, subscriber, profile, at }),
   );
   app.get(
     '/api/v1/status',
