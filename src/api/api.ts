@@ -16,6 +16,7 @@ import helmet from '@fastify/helmet';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { fastify, type FastifyBaseLogger } from 'fastify';
+import type { Config } from '../config/config.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { MetricsPage } from '../metrics/metrics-page.ts';
@@ -25,7 +26,9 @@ import type { ApiInstance, ApiTypeProvider } from './api-instance.ts';
 import { addAuthentication } from './auth.ts';
 import { ProblemSchema, sendError } from './problem.ts';
 import { addAnswerRoutes } from './routes/answers.ts';
+import { addAppealRoutes } from './routes/appeals.ts';
 import { addAuditRoutes } from './routes/audit.ts';
+import { addDeskRoutes } from './routes/desk.ts';
 import { addGrantRoutes } from './routes/grants.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addListContentRoutes } from './routes/list-contents.ts';
@@ -56,6 +59,8 @@ export interface ApiOptions {
   /** Host names, beside `localhost` and IP addresses, under which the API may be asked. */
   readonly allowedHosts?: readonly string[];
   readonly logger?: FastifyBaseLogger;
+  /** Left out: there is no desk. */
+  readonly desk?: Config['desk'];
   readonly clock?: Clock;
 }
 
@@ -123,6 +128,9 @@ export async function createApi(
   addPolicyRoutes(app, controlPlane);
   addPolicyDataRoutes(app);
   addListUpdateRoutes(app, controlPlane);
+  addAppealRoutes(app, controlPlane);
+  const { desk } = options;
+  if (desk?.enabled === true) addDeskRoutes(app, controlPlane, { desk, metrics, monotonicMs });
   await app.register((scope, _options, done) => {
     addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);
     done();

@@ -1,12 +1,15 @@
 /** The command line: one program, its commands, and the exit code. */
 
 import { Command, CommanderError } from 'commander';
+import { addAppealCommand } from './commands/appeal.ts';
 import { addApplyCommand, addExportCommand } from './commands/apply.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addGrantCommands } from './commands/grant.ts';
 import { addHealthCommand } from './commands/health.ts';
+import { addListCatalogCommands } from './commands/list-catalog.ts';
+import { addListScoreCommand } from './commands/list-score.ts';
 import { addListUsageCommand } from './commands/list-usage.ts';
 import { addProfileCommand } from './commands/profile.ts';
 import { addQueryCommand } from './commands/query.ts';
@@ -63,6 +66,9 @@ function createProgram(output: Output): Command {
   addExportCommand(program, output);
   addExplainCommand(program, output);
   addResourceCommands(program, output);
+  addListCatalogCommands(program, output);
+  addListScoreCommand(program, output);
+  addAppealCommand(program, output);
   addListUsageCommand(program, output);
   addProfileCommand(program, output);
   addGrantCommands(program, output);

@@ -46,6 +46,7 @@ export interface Config {
   readonly pendingMax: number;
   readonly stopDeadlineMs: number;
   readonly lists: Readonly<ConfigFile['lists']>;
+  readonly desk: Readonly<ConfigFile['desk']>;
   readonly queryLog: Readonly<ConfigFile['queryLog']>;
   readonly log: Readonly<ConfigFile['log']>;
 }
@@ -103,6 +104,7 @@ export function findRestartKeys(before: Config, after: Config): string[] {
     'tcp',
     'cache',
     'pendingMax',
+    'desk',
     'queryLog',
   ] as const;
   return keys.filter((key) => !isDeepStrictEqual(before[key], after[key]));

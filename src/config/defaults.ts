@@ -36,6 +36,13 @@ export const CONFIG_DEFAULTS: ConfigFile = {
   pendingMax: 4096,
   stopDeadlineMs: 5000,
   lists: { folders: [], allowPrivate: false, bytesMax: 536_870_912 },
+  desk: {
+    enabled: false,
+    plan: 'family',
+    perAddressPerMinute: 30,
+    perMinute: 300,
+    appealDays: 30,
+  },
   queryLog: { retentionDays: 7, statisticsDays: 90, bytesMax: 134_217_728, askedNames: true },
   log: { level: 'info' },
 };

@@ -106,6 +106,13 @@ export const ConfigSchema = section({
     allowPrivate: Type.Boolean({ description: 'true or false' }),
     bytesMax: count(65_536, 536_870_912),
   }),
+  desk: section({
+    enabled: Type.Boolean({ description: 'true or false' }),
+    plan: text('the id of a plan', (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)),
+    perAddressPerMinute: count(1, 100_000),
+    perMinute: count(1, 100_000),
+    appealDays: count(1, 366),
+  }),
   queryLog: section({
     retentionDays: count(1, 366),
     statisticsDays: count(1, 1830),

@@ -16,6 +16,7 @@ export class MetricsPage {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #process = new Registry();
   readonly #apiRequests: Counter<'method' | 'status'>;
+  readonly #deskQuestions: Counter<'answer'>;
 
   constructor() {
     collectDefaultMetrics({ register: this.#process, prefix: PREFIX });
@@ -25,11 +26,21 @@ export class MetricsPage {
       labelNames: ['method', 'status'],
       registers: [this.#process],
     });
+    this.#deskQuestions = new Counter({
+      name: `${PREFIX}desk_questions_total`,
+      help: 'Questions to the over-blocking desk by answer; limited: refused for their rate.',
+      labelNames: ['answer'],
+      registers: [this.#process],
+    });
   }
 
   countRequest(method: string, status: number): void {
     const known = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'].includes(method) ? method : 'other';
     this.#apiRequests.inc({ method: known, status: `${Math.floor(status / 100)}xx` });
+  }
+
+  countDeskQuestion(answer: 'open' | 'blocked' | 'limited'): void {
+    this.#deskQuestions.inc({ answer });
   }
 
   async render(samples: readonly MetricSample[]): Promise<string> {

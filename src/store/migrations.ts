@@ -5,6 +5,7 @@
 
 import { type Kysely, type Migration, Migrator, sql } from 'kysely';
 import { AppError } from '../lib/errors.ts';
+import { APPEAL_TABLES } from './appeals.ts';
 import { LIST_TABLES } from './list-tables.ts';
 import { PROFILE_TABLES } from './profile-tables.ts';
 import type { Db } from './schema.ts';
@@ -107,6 +108,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0001-first-tables': { up: (db: Kysely<unknown>) => runAll(db, FIRST_TABLES) },
   '0002-profiles': { up: (db: Kysely<unknown>) => runAll(db, PROFILE_TABLES) },
   '0003-list-versions': { up: (db: Kysely<unknown>) => runAll(db, LIST_TABLES) },
+  '0004-appeals': { up: (db: Kysely<unknown>) => runAll(db, APPEAL_TABLES) },
 };
 
 /** Brings a database to today's tables; nothing happens where it is there already. */

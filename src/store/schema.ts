@@ -6,6 +6,7 @@
  *      │   └──n plan_categories n──1 ┘  └──n rules ──n┘ │     └──n sessions (not policy: no audit)
  *      └─1 services                                     └──n profiles 1──n rules, devices
  *     grants, requests, budget_days (of a household or profile; they end by themselves)
+ *     appeals (of the over-blocking desk; about names, of nobody)
  *     list_versions, list_entries, approved_names, list_states (of a list; a state is no policy)
  *     tokens    audit (hash chain)    idempotency    meta (revision, numbers, marks of first start)
  *
@@ -23,6 +24,7 @@ export type RuleAction = 'allow' | 'deny';
 export type RuleOwnerKind = 'plan' | 'subscriber' | 'profile';
 export type DeviceKind = 'mac' | 'address' | 'clientId';
 export type RequestState = 'open' | 'approved' | 'denied';
+export type AppealState = 'open' | 'accepted' | 'denied';
 /** `replaced`: it was held until a newer one came. */
 export type ListVersionState = 'in-force' | 'held' | 'rejected' | 'past' | 'replaced';
 
@@ -228,6 +230,21 @@ interface RequestTable {
   grant_id: string | null;
 }
 
+/** Of the over-blocking desk; strangers write here. */
+interface AppealTable {
+  id: string;
+  name: string;
+  category: string;
+  message: string;
+  contact: string | null;
+  /** Seconds since the Unix epoch. */
+  created_at: number;
+  state: AppealState;
+  answer: string | null;
+  answered_by: string | null;
+  answered_at: number | null;
+}
+
 interface BudgetDayTable {
   profile: number;
   target: string;
@@ -289,6 +306,7 @@ export interface Tables {
   cpe_ids: CpeIdTable;
   grants: GrantTable;
   requests: RequestTable;
+  appeals: AppealTable;
   budget_days: BudgetDayTable;
   tokens: TokenTable;
   audit: AuditTable;
@@ -302,4 +320,5 @@ export type ListVersionRow = Selectable<ListVersionTable>;
 export type ListEntryRow = Selectable<ListEntryTable>;
 export type PlanRow = Selectable<PlanTable>;
 export type SubscriberRow = Selectable<SubscriberTable>;
+export type AppealRow = Selectable<AppealTable>;
 export type AuditRow = Selectable<AuditTable>;

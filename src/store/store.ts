@@ -10,6 +10,7 @@
 
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
+import { Appeals } from './appeals.ts';
 import { documentOfApproval } from './approval.ts';
 import {
   appendAudit,
@@ -201,6 +202,8 @@ export class Store {
   readonly ownLists: OwnLists;
   /** Minutes of budgets, which the query log counts. */
   readonly budgetDays: BudgetDays;
+  /** Of the over-blocking desk. */
+  readonly appeals: Appeals;
   /** For reads that have no method here; writes go through the methods. */
   readonly db: Db;
   readonly #lock: FolderLock;
@@ -226,6 +229,12 @@ export class Store {
       (work) => this.#enqueue(() => db.transaction().execute(work)),
       () => this.#nowSeconds(),
     );
+    this.appeals = new Appeals(db, {
+      write: (work) => this.#enqueue(() => db.transaction().execute(work)),
+      audit: (tx, actor, entry) =>
+        appendAudit(tx, this.#auditContext(this.#revision, { actor }), [entry]),
+      nowSeconds: () => this.#nowSeconds(),
+    });
     const access: StoreAccess = {
       contents: this.contents,
       inspector,
@@ -673,6 +682,7 @@ export class Store {
 
   async #prepare(options: StoreOptions): Promise<void> {
     await migrate(this.db);
+    await this.appeals.load();
     await this.db.transaction().execute(async (tx) => {
       if (options.isOffline === true) return;
       if (options.adminTokenFile === undefined) {

@@ -4,6 +4,7 @@
  */
 
 import { COUNTER_NAMES, createCounters } from '../resolver/query-record.ts';
+import type { AppealCounts } from '../store/appeals.ts';
 import type { MetricSample, Status } from './control-plane-contract.ts';
 
 export function collectSamples(
@@ -41,6 +42,21 @@ export function collectSamples(
       kind: 'counter',
     },
     ...sumCounters(counters),
+  ];
+}
+
+/** Of the over-blocking desk. */
+export function appealSamples({ open, ...ended }: AppealCounts): readonly MetricSample[] {
+  const base = { help: 'Appeals that wait for an answer', kind: 'gauge', labels: {} } as const;
+  return [
+    { ...base, name: 'stairgate_appeals_open', value: open },
+    ...Object.entries(ended).map(([what, value]) => ({
+      name: 'stairgate_appeals_total',
+      help: 'Appeals that were made, accepted, denied, or went without an answer',
+      kind: 'counter' as const,
+      labels: { what },
+      value,
+    })),
   ];
 }
 

@@ -28,10 +28,13 @@ import { readSafeSearchTargets } from '../lists/read-policy-data.ts';
 import { AskedNames } from '../query-log/asked-names.ts';
 import type { QueryLog } from '../query-log/query-log.ts';
 import { QUERIES_A_SAMPLE } from '../resolver/leave-events.ts';
+import { nameToWire } from '../store/rule-name.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageSet, WorkerConfig } from '../worker/messages.ts';
 import type {
   ControlPlane,
+  Decisions,
+  DecisionsQuestion,
   Explanation,
   ExplainQuestion,
   MetricSample,
@@ -39,13 +42,14 @@ import type {
   PublishResult,
   Status,
 } from './control-plane-contract.ts';
+import { BulkDecisions } from './bulk-decisions.ts';
 import { createQueryLog } from './create-query-log.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
 import { ListUpdater } from './list-updater.ts';
 import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
-import { collectSamples } from './metric-samples.ts';
+import { appealSamples, collectSamples } from './metric-samples.ts';
 import { PolicyRenewal } from './policy-renewal.ts';
 import { policyStates } from './policy-states.ts';
 import { openImages, Publisher } from './publisher.ts';
@@ -88,6 +92,7 @@ export class Supervisor implements ControlPlane {
   readonly #publisher: Publisher;
   readonly #pool: WorkerPool;
   readonly #explainer: Explainer;
+  readonly #bulkDecisions: BulkDecisions;
   readonly #renewal: PolicyRenewal;
   readonly #safeSearchCheck: SafeSearchCheck;
   readonly #askedNames: AskedNames;
@@ -146,6 +151,7 @@ export class Supervisor implements ControlPlane {
       log,
     });
     this.#explainer = new Explainer(store, this.#directory, this.#compiler);
+    this.#bulkDecisions = new BulkDecisions(store, this.#compiler);
     const publish = (): Promise<PublishResult> => this.publish();
     this.#renewal = new PolicyRenewal({
       policies: () => this.#publisher.inForce.images?.opened.policies ?? null,
@@ -302,6 +308,15 @@ export class Supervisor implements ControlPlane {
     return this.#explainer.explain(question, this.#publisher.inForce, this.#config);
   }
 
+  decideNames(question: DecisionsQuestion): Promise<Decisions> {
+    return this.#bulkDecisions.decide(question, this.#publisher.inForce, this.#config);
+  }
+
+  async findLists(name: string, categories: readonly string[]): Promise<readonly string[]> {
+    const places = await this.#compiler.findEvidence(nameToWire(name), categories);
+    return places.map(({ list }) => list);
+  }
+
   async policyInForce(subscriber: string, profile: string): Promise<PolicyInForce> {
     const { images } = this.#publisher.inForce;
     if (images === null)
@@ -334,6 +349,7 @@ export class Supervisor implements ControlPlane {
       ...this.queryLog.samples(),
       ...this.#safeSearchCheck.samples(),
       ...this.listUpdates.samples(),
+      ...appealSamples(this.store.appeals.counts()),
     ];
   }
 
@@ -422,6 +438,7 @@ export class Supervisor implements ControlPlane {
   async #sweepEnded(): Promise<void> {
     try {
       await this.store.sweepEnded();
+      await this.store.appeals.sweep(this.#config.desk.appealDays);
     } catch (error) {
       this.#options.log.error({}, `taking away what has ended: ${messageOf(error)}`);
     }

@@ -6,6 +6,7 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiInstance } from '../../src/api/api-instance.ts';
+import type { Config } from '../../src/config/config.ts';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { AppError } from '../../src/lib/errors.ts';
@@ -17,6 +18,8 @@ import type { AddressChange } from '../../src/store/sessions.ts';
 import { createQueryLog } from '../../src/supervisor/create-query-log.ts';
 import type {
   ControlPlane,
+  Decisions,
+  DecisionsQuestion,
   Explanation,
   ExplainQuestion,
   ListUpdates,
@@ -28,6 +31,14 @@ import type {
 } from '../../src/supervisor/control-plane-contract.ts';
 import { aListStore, FakeInspector } from '../store/fake-inspector.ts';
 import { ACTOR, aDocument, aStore } from '../store/support.ts';
+
+const PASSED = {
+  decision: 'pass',
+  row: 12,
+  verdictClass: 'none',
+  category: null,
+  categories: [],
+} as const;
 
 export class FakeControlPlane implements ControlPlane {
   readonly store: Store;
@@ -43,6 +54,13 @@ export class FakeControlPlane implements ControlPlane {
   notReadyReason: string | null = null;
   usage: UsageReport = { lists: [], askedNames: 0 };
   publishFault: Error | null = null;
+  /** Names that a decision in bulk finds blocked, and why. */
+  readonly blockedBy = new Map<
+    string,
+    { readonly category: string | null; readonly verdictClass: 'law' | 'operator' | 'policy' }
+  >();
+  /** By category: the lists that hold every name. */
+  readonly listsOf = new Map<string, readonly string[]>();
 
   constructor(store: Store, queryLog: QueryLog) {
     this.store = store;
@@ -110,6 +128,26 @@ export class FakeControlPlane implements ControlPlane {
     return Promise.resolve(explanation);
   }
 
+  /** What `blockedBy` names by category is blocked, for any plan but `none`. */
+  decideNames({ names, plan }: DecisionsQuestion): Promise<Decisions> {
+    if (plan === 'none') {
+      return Promise.reject(new AppError('RESOURCE_UNKNOWN', 'There is no plan "none"'));
+    }
+    const items = names.map((name) => {
+      const found = this.blockedBy.get(name);
+      if (found === undefined) return { name, ...PASSED };
+      const { category, verdictClass } = found;
+      const row = verdictClass === 'law' ? 1 : category === null ? 8 : 9;
+      const categories = category === null ? [] : [category];
+      return { name, decision: 'block' as const, row, verdictClass, category, categories };
+    });
+    return Promise.resolve({ revision: this.store.revision, items });
+  }
+
+  findLists(_name: string, categories: readonly string[]): Promise<readonly string[]> {
+    return Promise.resolve(categories.flatMap((category) => this.listsOf.get(category) ?? []));
+  }
+
   policyInForce(): Promise<PolicyInForce> {
     const { revision } = this.store;
     return Promise.resolve({ revision, states: this.states, retentionDays: 7, statisticsDays: 90 });
@@ -167,8 +205,8 @@ export interface ApiUnderTest {
 
 export type Answer = LightMyRequestResponse;
 
-export async function anApi(clock?: Clock): Promise<ApiUnderTest> {
-  return anApiOver(await aStore(undefined, clock), clock);
+export async function anApi(clock?: Clock, desk?: Config['desk']): Promise<ApiUnderTest> {
+  return anApiOver(await aStore(undefined, clock), clock, desk);
 }
 
 /** An API over an empty store whose gate knows a few well-known names. */
@@ -177,7 +215,11 @@ export async function aListApi(clock?: Clock): Promise<ApiUnderTest> {
   return anApiOver(await aListStore(new FakeInspector(), options), clock);
 }
 
-async function anApiOver(store: Store, clock?: Clock): Promise<ApiUnderTest> {
+async function anApiOver(
+  store: Store,
+  clock?: Clock,
+  desk?: Config['desk'],
+): Promise<ApiUnderTest> {
   const ring = createEventRing(64 * 1024);
   const queryLog = aQueryLog(store, ring, clock);
   const controlPlane = new FakeControlPlane(store, queryLog);
@@ -185,6 +227,7 @@ async function anApiOver(store: Store, clock?: Clock): Promise<ApiUnderTest> {
     version: '0.0.0',
     allowedHosts: ['gate.example.org'],
     ...(clock === undefined ? {} : { clock }),
+    ...(desk === undefined ? {} : { desk }),
   });
   onTestFinished(() => api.close());
   const admin = readFileSync(join(store.dataDir, 'admin.token'), 'utf8').trim();
@@ -200,8 +243,8 @@ async function anApiOver(store: Store, clock?: Clock): Promise<ApiUnderTest> {
 }
 
 /** An API over a store with the plans `kids` and `open` and the households `home-1` and `home-2`. */
-export async function aHouse(clock?: Clock): Promise<ApiUnderTest> {
-  const house = await anApi(clock);
+export async function aHouse(clock?: Clock, desk?: Config['desk']): Promise<ApiUnderTest> {
+  const house = await anApi(clock, desk);
   await house.store.applyDocument(aDocument(house.store), ACTOR);
   return house;
 }

@@ -95,6 +95,7 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     const api = await createApi(supervisor, {
       version: VERSION,
       allowedHosts: config.admin.hosts,
+      desk: config.desk,
       logger: apiLog,
     });
     undo.unshift(() => api.close());
