@@ -113,7 +113,7 @@ describe('asking', () => {
   });
 
   test('too many questions of one address, and of all, wait; both are counted', async () => {
-    const { visit, ask } = await aDesk({ perAddressPerMinute: 2, perMinute: 4 });
+    const { visit, ask } = await aDesk({ perAddressPerMinute: 2, perMinute: 5 });
     const from = (address: string): Promise<Answer> =>
       visit('GET', `${CHECK}?name=shop.example`, undefined, address);
     expect((await from('192.0.2.1')).statusCode).toBe(200);
@@ -124,10 +124,12 @@ describe('asking', () => {
     // A client can take any address of its /64.
     expect((await from('2001:db8::1')).statusCode).toBe(200);
     expect((await from('2001:db8::2')).statusCode).toBe(200);
-    expect((await from('192.0.2.2')).statusCode).toBe(429);
+    expect((await from('2001:db8::3')).statusCode).toBe(429);
+    expect((await from('192.0.2.2')).statusCode).toBe(200);
+    expect((await from('192.0.2.3')).statusCode).toBe(429);
     const metrics = (await ask('GET', '/metrics')).body;
-    expect(metrics).toContain('stairgate_desk_questions_total{answer="blocked"} 4');
-    expect(metrics).toContain('stairgate_desk_questions_total{answer="limited"} 2');
+    expect(metrics).toContain('stairgate_desk_questions_total{answer="blocked"} 5');
+    expect(metrics).toContain('stairgate_desk_questions_total{answer="limited"} 3');
     expect(metrics).not.toContain('shop.example');
   });
 });

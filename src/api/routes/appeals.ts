@@ -177,8 +177,7 @@ async function correct(
 }
 
 function withException(record: StoredList['record'], name: string): object {
-  const { except = [] } = record;
-  return except.includes(name) ? record : { ...record, except: [...except, name] };
+  return { ...record, except: [...(record.except ?? []), name] };
 }
 
 function toAnswer({ createdAt, answeredAt, ...appeal }: StoredAppeal) {
