@@ -151,7 +151,10 @@ describe('decisions in bulk', () => {
 
   test('of a plan follow its schedules, in UTC', async () => {
     const images = await inForce();
-    const { items } = await decisionsOf({ plan: 'kids', at: '2026-11-22T22:00:00Z' }, images);
+    const by = decider();
+    await decisionsOf({ plan: 'kids' }, images, by);
+    const night = { plan: 'kids', at: '2027-11-22T22:00:00Z' };
+    const { items } = await decisionsOf(night, images, by);
     expect(items.find(({ name }) => name === 'plain.example')).toMatchObject({ row: 7 });
   });
 
