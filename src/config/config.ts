@@ -45,7 +45,9 @@ export interface Config {
   readonly cache: Readonly<ConfigFile['cache']>;
   readonly pendingMax: number;
   readonly stopDeadlineMs: number;
-  readonly lists: Readonly<ConfigFile['lists']>;
+  readonly lists: Readonly<Omit<ConfigFile['lists'], 'notify'>> & {
+    readonly notify: readonly Endpoint[];
+  };
   readonly desk: Readonly<ConfigFile['desk']>;
   readonly queryLog: Readonly<ConfigFile['queryLog']>;
   readonly log: Readonly<ConfigFile['log']>;
@@ -107,7 +109,9 @@ export function findRestartKeys(before: Config, after: Config): string[] {
     'desk',
     'queryLog',
   ] as const;
-  return keys.filter((key) => !isDeepStrictEqual(before[key], after[key]));
+  const changed: string[] = keys.filter((key) => !isDeepStrictEqual(before[key], after[key]));
+  const isNotifyChanged = !isDeepStrictEqual(before.lists.notify, after.lists.notify);
+  return isNotifyChanged ? [...changed, 'lists.notify'] : changed;
 }
 
 function readSources(sources: ConfigSources): ConfigFile {
@@ -170,6 +174,11 @@ function complete(file: ConfigFile, resolvConfPath: string): Config {
       ttlSeconds: ttlSeconds ?? RECORD_TTL_SECONDS,
     })),
     admin: { ...file.admin, listen: endpointOf(file.admin.listen, null) },
+    lists: {
+      ...file.lists,
+      notify: file.lists.notify.map((text) => endpointOf(text, null)),
+      tsigKeys: file.lists.tsigKeys.map((key) => ({ ...key, name: normalName(key.name) })),
+    },
     workers: file.workers === 'auto' ? defaultWorkers() : file.workers,
   };
 }
@@ -221,6 +230,9 @@ function findContradictions(config: Config): string[] {
     ),
     ...repeated(config.zones.map(({ name }) => name)).map(
       (name) => `zones: ${name} stands twice; valid: each zone once`,
+    ),
+    ...repeated(config.lists.tsigKeys.map(({ name }) => name)).map(
+      (name) => `lists.tsigKeys: ${name} stands twice; valid: each key once`,
     ),
     ...findRecordFaults(config.records),
   ];

@@ -35,7 +35,13 @@ export const CONFIG_DEFAULTS: ConfigFile = {
   cache: { bytesMax: 33_554_432, staleSecondsMax: 86_400, failureTtlSeconds: 5 },
   pendingMax: 4096,
   stopDeadlineMs: 5000,
-  lists: { folders: [], allowPrivate: false, bytesMax: 536_870_912 },
+  lists: {
+    folders: [],
+    allowPrivate: false,
+    bytesMax: 536_870_912,
+    notify: [],
+    tsigKeys: [],
+  },
   desk: {
     enabled: false,
     plan: 'family',

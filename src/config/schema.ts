@@ -52,6 +52,19 @@ const record = Type.Refine(
   (value) => isRecordValue(value.type, value.value),
 );
 
+const TSIG_KEY =
+  'a key with the keys name, algorithm (hmac-sha256, hmac-sha384 or hmac-sha512) and secretFile';
+const tsigKey = Type.Object(
+  {
+    name: nameText,
+    algorithm: Type.Enum(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'], {
+      description: 'hmac-sha256, hmac-sha384 or hmac-sha512',
+    }),
+    secretFile: Type.String({ minLength: 1, description: 'the path of a file' }),
+  },
+  { ...closed, description: TSIG_KEY },
+);
+
 export const ConfigSchema = section({
   listen: list(listenText, 1, 64, `1 to 64 entries, each ${LISTEN}`),
   upstreams: list(upstreamText, 0, 16, `up to 16 entries, each ${UPSTREAM}`),
@@ -105,6 +118,8 @@ export const ConfigSchema = section({
     ),
     allowPrivate: Type.Boolean({ description: 'true or false' }),
     bytesMax: count(65_536, 536_870_912),
+    notify: list(listenText, 0, 16, `up to 16 entries, each ${LISTEN}`),
+    tsigKeys: list(tsigKey, 0, 100, `up to 100 keys, each ${TSIG_KEY}`),
   }),
   desk: section({
     enabled: Type.Boolean({ description: 'true or false' }),

@@ -12,14 +12,27 @@ export interface ListState {
   /** As the server of the list named its last content. */
   readonly etag?: string;
   readonly lastModified?: string;
-  /** Of the zone that was transferred last. */
-  readonly serial?: number;
+  /** Of a zone transfer. */
+  readonly zone?: ZoneCopyState;
   readonly checkedAt?: number;
   readonly nextAt?: number;
   /** In a row; 0 after a success. */
   readonly failures: number;
   /** Why the last content or fetch came to nothing, for people; null where it did not. */
   readonly lastError: string | null;
+}
+
+/** The newest copy of a zone, in force or not, and what its SOA says. */
+export interface ZoneCopyState {
+  /** Its name: a list may become another zone. */
+  readonly zone: string;
+  readonly contentSha256: string;
+  readonly serial: number;
+  readonly refreshSeconds: number;
+  readonly retrySeconds: number;
+  readonly expireSeconds: number;
+  /** When a primary last said that this is its version. */
+  readonly reachedAt: number;
 }
 
 const NO_STATE: ListState = { failures: 0, lastError: null };

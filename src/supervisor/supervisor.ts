@@ -47,6 +47,7 @@ import { createQueryLog } from './create-query-log.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
 import { ListUpdater } from './list-updater.ts';
+import { ListSources } from './list-sources.ts';
 import { chooseListeners, type Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { appealSamples, collectSamples } from './metric-samples.ts';
@@ -59,6 +60,7 @@ import { SubscriberDirectory } from './subscriber-directory.ts';
 import type { AddressSource, DirectoryChange } from './subscriber-directory.ts';
 import { workerConfigOf } from './worker-config.ts';
 import { WorkerPool } from './worker-pool.ts';
+import { ZoneService } from './zone-service.ts';
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -84,7 +86,7 @@ const WORKER_ENTRY = new URL('../worker/worker.js', import.meta.url);
 export class Supervisor implements ControlPlane {
   readonly store: Store;
   readonly queryLog: QueryLog;
-  readonly listUpdates: ListUpdater;
+  readonly listUpdates: ListSources;
   readonly #options: SupervisorOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #compiler: Compiler;
@@ -165,10 +167,11 @@ export class Supervisor implements ControlPlane {
       clock: systemClock,
       log,
     });
-    this.listUpdates = new ListUpdater({
+    const followedConfig = (): Config => this.#config;
+    const updater = new ListUpdater({
       lists: store.listVersions,
       contents: store.contents,
-      config: () => this.#config,
+      config: followedConfig,
       publish,
       lookProgress: (sha256) => compiler.lookProgress(sha256),
       times: FETCH_TIMES,
@@ -176,6 +179,14 @@ export class Supervisor implements ControlPlane {
       random: Math.random,
       log,
     });
+    const zones = new ZoneService({
+      store,
+      config: followedConfig,
+      publish,
+      clock: systemClock,
+      log,
+    });
+    this.listUpdates = new ListSources(updater, zones);
   }
 
   /**
@@ -190,9 +201,11 @@ export class Supervisor implements ControlPlane {
     this.#listeners = listeners;
     log.info({ workers: listeners.workerCount, udp: listeners.udp }, 'starting workers');
     try {
+      await this.listUpdates.open();
       await this.#prepareImages();
       await this.#pool.start(listeners.workerCount);
     } catch (error) {
+      await this.listUpdates.stop();
       this.#publisher.close();
       await this.#compiler.close();
       throw error;
@@ -237,6 +250,7 @@ export class Supervisor implements ControlPlane {
   async reload(): Promise<PublishResult> {
     const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
+    this.listUpdates.reload(config);
     await followShippedFiles(this.store);
     const restartKeys = findRestartKeys(this.#config, config);
     const { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging } = config;

@@ -123,7 +123,10 @@ function anUpdater(options: Partial<ListUpdaterOptions> = {}): Under {
       lists,
       contents,
       config: () => ({
-        lists: { folders: [folder], allowPrivate: true, bytesMax: 1_000_000 },
+        lists: {
+          ...{ folders: [folder], allowPrivate: true, bytesMax: 1_000_000 },
+          ...{ notify: [], tsigKeys: [] },
+        },
         upstreams: [],
         zones: [],
       }),

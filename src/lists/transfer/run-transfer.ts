@@ -6,7 +6,6 @@
  *     none, or damaged ───▶ AXFR ◀─┘ mismatch, refused
  */
 
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Soa } from '../../dns/canonical-rdata.ts';
 import { isNewerSerial } from '../../dns/serial.ts';
@@ -112,11 +111,6 @@ async function save(
     const { contentSha256 } = base;
     return { outcome: 'unchanged', soa, contentSha256, recordCount, wholeBecause };
   }
-  const hash = createHash('sha256');
-  for (const piece of copy.pieces(zone)) hash.update(piece);
-  const contentSha256 = hash.digest('hex');
-  if (!contents.has(contentSha256)) {
-    await contents.receive(contentSha256, Readable.from(copy.pieces(zone)));
-  }
+  const { sha256: contentSha256 } = await contents.take(Readable.from(copy.pieces(zone)));
   return { outcome: stream.outcome, soa, contentSha256, recordCount, wholeBecause };
 }

@@ -53,10 +53,17 @@ const LEFT_OUT = new Set([
 ]);
 /** Local data are no rules of ours; past this they only make lines that no list has. */
 const RDATA_BYTES_KEPT = 1024;
+const DOT = 0x2e;
+
+/** Escaped, the longest owner and the longest data together stay far below this. */
+const LINE_BYTES_MAX = 8192;
+const PLAIN = createPlainOctets();
 
 export class LineWriter {
   readonly #zone: Uint8Array;
   readonly #rdata = new Uint8Array(CANONICAL_RDATA_BYTES_MAX);
+  /** Where a line is put together: a million strings that were grown by octets need several times the room. */
+  readonly #line = Buffer.alloc(LINE_BYTES_MAX);
 
   /** @param zone wire form, lower-cased */
   constructor(zone: Uint8Array) {
@@ -69,28 +76,61 @@ export class LineWriter {
    */
   write(record: RecordCursor): string | null {
     const { type } = record;
-    const owner = this.#ownerText(record);
+    const ownerLength = this.#writeOwner(record);
     if (record.class !== CLASS_IN || isMeta(type)) {
-      throw notTransfer(`it sends a record that no zone has, ${owner} ${formatRecordType(type)}`);
+      throw notTransfer(`it sends a record that no zone has, ${describe(record)}`);
     }
     if (LEFT_OUT.has(type)) return null;
-    const length = writeCanonicalRdata(record, this.#rdata);
-    if (length < 0) {
-      throw notTransfer(`it sends a malformed record, ${owner} ${formatRecordType(type)}`);
-    }
-    if (type === TYPE_CNAME) return `${owner} CNAME ${targetText(this.#rdata)}`;
-    return length > RDATA_BYTES_KEPT ? null : `${owner} ${dataText(type, this.#rdata, length)}`;
+    const rdataLength = writeCanonicalRdata(record, this.#rdata);
+    if (rdataLength < 0) throw notTransfer(`it sends a malformed record, ${describe(record)}`);
+    if (type !== TYPE_CNAME && rdataLength > RDATA_BYTES_KEPT) return null;
+    const data =
+      type === TYPE_CNAME
+        ? ` CNAME ${targetText(this.#rdata)}`
+        : ` ${dataText(type, this.#rdata, rdataLength)}`;
+    const length = ownerLength + this.#line.write(data, ownerLength, 'latin1');
+    return this.#line.toString('latin1', 0, length);
   }
 
-  #ownerText({ owner, ownerLength }: RecordCursor): string {
+  /** Writes the owner, relative to the zone, at the start of the line; returns its length. */
+  #writeOwner({ owner, ownerLength }: RecordCursor): number {
     const apexAt = ownerLength - this.#zone.length;
     let at = 0;
     while (at < apexAt) at += (owner[at] ?? 0) + 1;
     if (at !== apexAt || !namesEqual(this.#zone, 0, owner, apexAt)) {
       throw notTransfer(`it sends a record of outside the zone, ${nameToText(owner)}`);
     }
-    return apexAt === 0 ? '@' : labelsToText(owner, 0, apexAt);
+    if (apexAt === 0) return this.#line.write('@', 'latin1');
+    return copyPlainLabels(owner, apexAt, this.#line)
+      ? apexAt - 1
+      : this.#line.write(labelsToText(owner, 0, apexAt), 'latin1');
   }
+}
+
+/** Copies labels with dots between them; false where an octet of them has to be escaped. */
+function copyPlainLabels(owner: Uint8Array, end: number, out: Uint8Array): boolean {
+  let labelEnd = owner[0] ?? 0;
+  for (let at = 1; at < end; at++) {
+    const octet = owner[at] ?? 0;
+    if (at > labelEnd) {
+      out[at - 1] = DOT;
+      labelEnd = at + octet;
+      continue;
+    }
+    if (PLAIN[octet] !== 1) return false;
+    out[at - 1] = octet;
+  }
+  return true;
+}
+
+function createPlainOctets(): Uint8Array {
+  const plain = new Uint8Array(256);
+  for (const octet of Buffer.from('abcdefghijklmnopqrstuvwxyz0123456789-_*')) plain[octet] = 1;
+  return plain;
+}
+
+function describe({ owner, type }: RecordCursor): string {
+  return `${nameToText(owner)} ${formatRecordType(type)}`;
 }
 
 function isMeta(type: number): boolean {

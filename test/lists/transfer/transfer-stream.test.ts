@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { nameToText } from '../../../src/dns/name.ts';
+import { lowerCaseOctet } from '../../../src/lib/bytes.ts';
 import { TransferError } from '../../../src/lists/transfer/transfer-error.ts';
 import {
   cname,
@@ -215,11 +217,17 @@ describe('what is no transfer is refused', () => {
     const bad: [TestRecord, RegExp][] = [
       [cname('a.example.'), /outside the zone, a.example/],
       [cname('xrpz.example.'), /outside the zone/],
-      [{ ...cname('a'), class: 3 }, /that no zone has, a CNAME/],
-      [{ ...cname('a'), type: 250 }, /that no zone has, a TYPE250/],
+      [{ ...cname('a'), class: 3 }, /that no zone has, a.rpz.example CNAME/],
+      [{ ...cname('a'), type: 250 }, /that no zone has, a.rpz.example TYPE250/],
       [{ ...cname('a'), type: 41 }, /that no zone has/],
-      [{ owner: 'a', type: TYPE_A, rdata: Uint8Array.of(1, 2, 3) }, /malformed record, a A/],
-      [{ owner: 'a', type: 5, rdata: Uint8Array.of(0xc0, 0xff) }, /malformed record, a CNAME/],
+      [
+        { owner: 'a', type: TYPE_A, rdata: Uint8Array.of(1, 2, 3) },
+        /malformed record, a.rpz.example A/,
+      ],
+      [
+        { owner: 'a', type: 5, rdata: Uint8Array.of(0xc0, 0xff) },
+        /malformed record, a.rpz.example CNAME/,
+      ],
       [{ owner: 'a', type: 5, rdata: Uint8Array.of(0, 0) }, /malformed record/],
       [{ ...soa(9), owner: 'a' }, /SOA that is not the zone’s/],
     ];
@@ -271,6 +279,32 @@ describe('records become lines', () => {
     const copy = copyOf([]);
     receive([whole], copy, null);
     expect(linesOf(copy)).toEqual(['a\\010\\.\\;\\"\\(\\\\\\032 CNAME .']);
+  });
+
+  test('whose owner is the presentation form of its octets, whatever they are', () => {
+    const aLabel = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 12 }),
+      fc.stringMatching(/^[a-z0-9_*-]{1,12}$/).map((text) => Buffer.from(text)),
+    );
+    fc.assert(
+      fc.property(fc.array(aLabel, { minLength: 1, maxLength: 6 }), (labels) => {
+        const lowered = labels.map((label) => Buffer.from(label.map(lowerCaseOctet)));
+        const owner = labels.flatMap((label) => [Buffer.of(label.length), label]);
+        const record = Buffer.concat([
+          ...owner,
+          wire(ZONE),
+          Buffer.from('00050001000000000001' + '00', 'hex'),
+        ]);
+        const head = zoneMessage({ id: 7, zone: ZONE, type: AXFR, records: [soa(9)] });
+        const whole = Buffer.concat([head, record]);
+        whole.writeUInt16BE(2, 6);
+        const copy = copyOf([]);
+        receive([whole], copy, null);
+        const octets = lowered.flatMap((label) => [Buffer.of(label.length), label]);
+        const text = nameToText(Buffer.concat([...octets, Buffer.of(0)]));
+        expect(linesOf(copy)).toEqual([`${text} CNAME .`]);
+      }),
+    );
   });
 
   test('but not those of signatures, nor data that are longer than a line', () => {
