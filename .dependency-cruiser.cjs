@@ -7,7 +7,7 @@ const FLOORS = [
   ['dns'],
   ['blocklist', 'policy', 'cache'],
   ['resolver'],
-  ['transport', 'upstream'],
+  ['transport', 'upstream', 'sealing'],
   ['worker', 'compiler', 'store', 'lists', 'query-log', 'config'],
   ['supervisor'],
   ['api', 'block-page', 'console', 'metrics'],

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CompileList, CompileReport } from '../../src/blocklist/compile.ts';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
-import type { ListFormatName } from '../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName } from '../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMAT_NAMES } from '../../src/blocklist/formats/list-format.ts';
 import { createGate } from '../../src/lists/gate.ts';
 import { ListFile } from '../../src/lists/list-file.ts';
@@ -47,7 +47,7 @@ function bench(): void {
 function measureApart(
   lists: string,
   names: readonly string[],
-  formats: readonly ListFormatName[],
+  formats: readonly TextFormatName[],
 ): CompileRow {
   const scratch = mkdtempSync(join(tmpdir(), 'stairgate-compile-'));
   try {
@@ -83,7 +83,7 @@ function measureFolder(from: string): Omit<CompileRow, 'lists'> {
 function timePass(from: string): { readonly report: CompileReport; readonly perSecond: number } {
   const start = process.cpuUsage();
   const files = readdirSync(from).map((format) => ({
-    format: format as ListFormatName,
+    format: format as TextFormatName,
     file: new ListFile(join(from, format)),
   }));
   const lists: CompileList[] = files.map(({ format, file }) => ({

@@ -1,6 +1,6 @@
 /** Seeded names for the benches of this folder: the same in every run. */
 
-import type { ListFormatName } from '../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName } from '../../src/blocklist/formats/list-format.ts';
 
 export const NAME_COUNT = 1_000_000;
 
@@ -16,8 +16,8 @@ export function listNames(count: number): string[] {
   });
 }
 
-export function listContent(format: ListFormatName, names: readonly string[]): Uint8Array {
-  const write: Record<ListFormatName, (name: string) => string> = {
+export function listContent(format: TextFormatName, names: readonly string[]): Uint8Array {
+  const write: Record<TextFormatName, (name: string) => string> = {
     domains: (name) => name,
     hosts: (name) => `0.0.0.0 ${name}`,
     adblock: (name) => `||${name}^`,

@@ -27,6 +27,7 @@ import { addAuthentication } from './auth.ts';
 import { ProblemSchema, sendError } from './problem.ts';
 import { addAnswerRoutes } from './routes/answers.ts';
 import { addAppealRoutes } from './routes/appeals.ts';
+import { addAttestationRoute } from './routes/attestation.ts';
 import { addAuditRoutes } from './routes/audit.ts';
 import { addDeskRoutes } from './routes/desk.ts';
 import { addGrantRoutes } from './routes/grants.ts';
@@ -131,6 +132,7 @@ export async function createApi(
   addAppealRoutes(app, controlPlane);
   const { desk } = options;
   if (desk?.enabled === true) addDeskRoutes(app, controlPlane, { desk, metrics, monotonicMs });
+  addAttestationRoute(app, controlPlane);
   await app.register((scope, _options, done) => {
     addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);
     done();

@@ -42,6 +42,7 @@ import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
 import type { BlocklistImage } from './image.ts';
 import { addToFilter, createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
+import { createSealedSection, type SealedPart } from './sealed/sealed-section.ts';
 import { SetRegistry } from './set-registry.ts';
 
 /** Full slots among all slots of an image. */
@@ -57,6 +58,8 @@ const OCTETS_A_LINE: Readonly<Record<ListFormatName, number>> = {
   dnsmasq: 27,
   rpz: 24,
   wildcard: 18,
+  // Not one of its octets leads to a name of the table.
+  sealed: Number.POSITIVE_INFINITY,
 };
 /** The first guess is higher only where a single list is larger. */
 const GUESS_OF_ALL_MAX = 2_000_000;
@@ -95,6 +98,8 @@ export interface CompileOptions {
     hashes: SuffixHashes,
     categoryBit: number,
   ) => RefusalReason | null;
+  /** Lists whose names nobody knows; they have a section of their own. */
+  readonly sealed?: readonly SealedPart[];
 }
 
 export interface ListFault {
@@ -376,16 +381,17 @@ function keepName(table: BuildTable): void {
 }
 
 function writeImage(build: Build): BlocklistImage {
-  const { table, sets, seed, labelsMax } = build;
+  const { table, sets, seed, labelsMax, options } = build;
   const numbers = renumberSets(table, sets.words.length / SET_WORDS);
   const setCount = numbers.used.length;
-  const blocklist = createBlocklistImage(seed, {
+  const shape = {
     slotCount: Math.ceil(table.count / IMAGE_LOAD) + 1,
     nameCount: table.count,
     setCount,
     labelsMin: Math.min(build.labelsMin, labelsMax + 1),
     labelsMax,
-  });
+  };
+  const blocklist = createBlocklistImage(seed, shape, createSealedSection(options.sealed ?? []));
   for (const [number, old] of numbers.used.entries()) {
     const from = sets.words.subarray(old * SET_WORDS, (old + 1) * SET_WORDS);
     blocklist.sets.set(from, number * SET_WORDS);

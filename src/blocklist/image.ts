@@ -26,6 +26,8 @@
  *       in no list, and for most of them this bit says so, from a seventh of the memory or less and
  *       without the probe, which is longest for what is not there.
  *
+ *     section 4, sealed lists   drawn in `sealed/sealed-section`; empty where there are none
+ *
  * `compile` writes this layout, `lookup` reads it, nobody else knows it.
  */
 
@@ -43,8 +45,9 @@ import {
   trustImage,
 } from '../lib/image.ts';
 import { MASK_WORDS } from './category.ts';
+import { findSectionFault } from './sealed/sealed-section.ts';
 
-export const BLOCKLIST_IMAGE_VERSION = 2;
+export const BLOCKLIST_IMAGE_VERSION = 3;
 
 export const SET_WORDS = 3 * MASK_WORDS;
 /** Where the masks stand in a set. */
@@ -59,7 +62,8 @@ const SECTION_PARAMETERS = 0;
 const SECTION_SLOTS = 1;
 const SECTION_SETS = 2;
 const SECTION_FILTER = 3;
-const SECTIONS = 4;
+const SECTION_SEALED = 4;
+const SECTIONS = 5;
 const FILTER_BITS_PER_NAME_MIN = 6;
 
 export interface BlocklistImage {
@@ -77,6 +81,8 @@ export interface BlocklistImage {
   /** Suffixes with fewer or more labels than these are in no slot and need no probe. */
   readonly labelsMin: number;
   readonly labelsMax: number;
+  /** Of lists whose names nobody knows (`sealed/sealed-section`); empty where there are none. */
+  readonly sealed: Uint32Array;
 }
 
 export interface BlocklistShape {
@@ -87,14 +93,23 @@ export interface BlocklistShape {
   readonly labelsMax: number;
 }
 
-/** Allocates an image whose slots and sets are still zero; the caller fills and seals it. */
-export function createBlocklistImage(seed: HashSeed, shape: BlocklistShape): BlocklistImage {
+/**
+ * Allocates an image whose slots and sets are still zero; the caller fills and seals it.
+ * @param sealed words of `createSealedSection`
+ */
+export function createBlocklistImage(
+  seed: HashSeed,
+  shape: BlocklistShape,
+  sealed: Uint32Array = new Uint32Array(0),
+): BlocklistImage {
   const image = createImage(IMAGE_BLOCKLIST, BLOCKLIST_IMAGE_VERSION, seedIdOf(seed), [
     PARAMETER_WORDS * 4,
     shape.slotCount * 8,
     shape.setCount * SET_WORDS * 4,
     filterWordsFor(shape.nameCount) * 4,
+    sealed.byteLength,
   ]);
+  sectionWords(image, SECTION_SEALED).set(sealed);
   sectionWords(image, SECTION_PARAMETERS).set([
     shape.slotCount,
     shape.nameCount,
@@ -163,6 +178,7 @@ function viewBlocklistImage(image: Image): BlocklistImage {
     setCount: parameters[2]!,
     labelsMin: parameters[3]!,
     labelsMax: parameters[4]!,
+    sealed: sectionWords(image, SECTION_SEALED),
   };
 }
 
@@ -181,6 +197,8 @@ function findFault(image: Image): string | null {
     return 'the filter does not agree';
   }
   if (blocklist.nameCount >= blocklist.slotCount) return 'no slot is empty';
+  const sealedFault = findSectionFault(blocklist.sealed);
+  if (sealedFault !== null) return sealedFault;
   let used = 0;
   for (let word = 1; word < blocklist.slots.length; word += 2) {
     const set = blocklist.slots[word]! & 0xffff;

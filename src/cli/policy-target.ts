@@ -11,7 +11,9 @@ import { Compiler } from '../compiler/compiler.ts';
 import { loadSeed } from '../compiler/seed-file.ts';
 import type { ClientConfig } from '../config/config.ts';
 import { AppError } from '../lib/errors.ts';
+import { createInspector } from '../lists/inspector.ts';
 import { openStore } from '../lists/open-store.ts';
+import { readSealingKeys, type SealingKeys } from '../sealing/sealing-keys.ts';
 import { holdsDatabase } from '../store/data-folder.ts';
 import type { ApplyOptions, ApplyResult, Store } from '../store/store.ts';
 import { OFFLINE_ACTOR } from '../store/tokens.ts';
@@ -43,14 +45,17 @@ export async function openPolicyTarget(
   const client = new ApiClient(config);
   if (await client.isListening()) return serverTarget(client);
   if (use !== 'apply' && !holdsDatabase(config.dataDir)) {
-    if (use === 'dry-run') return scratchTarget();
+    if (use === 'dry-run') return scratchTarget(readSealingKeys(config.sealing));
     throw new AppError(
       'DATA_DIR_UNUSABLE',
       `Exporting: there is no Stairgate database in "${config.dataDir}", and no server listens at ${client.base}; name the folder with --data-dir, or the server with --admin`,
     );
   }
   try {
-    return folderTarget(await openStore(config.dataDir, { isOffline: true }));
+    const sealing = readSealingKeys(config.sealing);
+    const inspector = createInspector(config.dataDir, [], sealing);
+    const store = await openStore(config.dataDir, { isOffline: true }, inspector);
+    return folderTarget(store, sealing);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'DATA_DIR_LOCKED') throw error;
     throw new AppError(
@@ -81,7 +86,7 @@ function serverTarget(client: ApiClient): PolicyTarget {
   };
 }
 
-function folderTarget(store: Store): PolicyTarget {
+function folderTarget(store: Store, sealing: SealingKeys): PolicyTarget {
   return {
     effect: 'stored; in force from the next start on',
     async apply({ document, contents }, options) {
@@ -90,7 +95,7 @@ function folderTarget(store: Store): PolicyTarget {
         else store.contents.save(content);
       }
       const result = await store.applyDocument(document, { actor: OFFLINE_ACTOR }, options);
-      if (!result.isDryRun) await compileImages(store.dataDir);
+      if (!result.isDryRun) await compileImages(store.dataDir, sealing);
       return result;
     },
     exportDocument: () => store.exportDocument(),
@@ -99,13 +104,15 @@ function folderTarget(store: Store): PolicyTarget {
 }
 
 /** What a first start would hold, in a folder that goes again: looking must leave nothing behind. */
-async function scratchTarget(): Promise<PolicyTarget> {
+async function scratchTarget(sealing: SealingKeys): Promise<PolicyTarget> {
   const folder = mkdtempSync(join(tmpdir(), 'stairgate-dry-run-'));
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const target = folderTarget(await openStore(folder, { isOffline: true }));
+    const inspector = createInspector(folder, [], sealing);
+    const store = await openStore(folder, { isOffline: true }, inspector);
+    const target = folderTarget(store, sealing);
     return { ...target, close: () => target.close().finally(remove) };
   } catch (error) {
     remove();
@@ -114,8 +121,8 @@ async function scratchTarget(): Promise<PolicyTarget> {
 }
 
 /** So that the next start serves this revision from its first packet. */
-async function compileImages(dataDir: string): Promise<void> {
-  const compiler = new Compiler({ dataDir });
+async function compileImages(dataDir: string, sealing: SealingKeys): Promise<void> {
+  const compiler = new Compiler({ dataDir, sealing: () => sealing });
   try {
     await compileNewest(compiler, dataDir, loadSeed(dataDir), null);
   } finally {

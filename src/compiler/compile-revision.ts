@@ -14,6 +14,7 @@ import { seedIdOf } from '../lib/half-siphash.ts';
 import { createProtectingGate } from '../lists/gate.ts';
 import { compilePolicies } from '../policy/compile.ts';
 import { openPolicyImage } from '../policy/check-image.ts';
+import type { SealingKeys } from '../sealing/sealing-keys.ts';
 import { PROTECTED_CATEGORY } from '../store/canonical.ts';
 import type { CompileInput } from '../store/compile-input.ts';
 import { readAddressFingerprint } from './address-fingerprint.ts';
@@ -21,6 +22,7 @@ import { currentBlocklistKey, writeImages } from './image-folder.ts';
 import type { CompileDone, CompileRequest, ListSummary } from './messages.ts';
 import { readNewestInput } from './newest-input.ts';
 import { openList } from '../lists/open-list.ts';
+import { openSealedPart } from './open-sealed-part.ts';
 import { type CompileData, toPolicyInput } from './to-policy-input.ts';
 
 /** Raised when the meaning of a list changes without a change of the layout: other parsers, another gate. */
@@ -30,7 +32,7 @@ export const IMAGES_FOLDER = 'images';
 
 /**
  * Compiles the newest revision and makes it the current set on the disk.
- * @throws AppError `LIST_CONTENT_DAMAGED`, `COMPILE_LIMIT`, `COMPILE_COLLISION`, or of the store;
+ * @throws AppError `LIST_CONTENT_DAMAGED`, `SEALING_KEY_MISSING`, `COMPILE_LIMIT`, `COMPILE_COLLISION`, or of the store;
  *   the set on the disk stays what it was
  */
 export async function compileRevision(
@@ -45,7 +47,7 @@ export async function compileRevision(
   const blocklistKey = keyOf(input, seed);
   const isKept =
     blocklistKey === request.blocklistKey && blocklistKey === currentBlocklistKey(folder);
-  const compiled = isKept ? null : compileLists(input, seed);
+  const compiled = isKept ? null : compileLists(input, seed, request.sealing);
   const policy = compilePolicies(toPolicyInput(input, data, nowSeconds), seed);
   // The images are checked in full here, so that no thread for which somebody waits has to.
   if (compiled !== null) openBlocklistImage(compiled.buffer);
@@ -88,15 +90,18 @@ interface CompiledLists {
   readonly octetsMax: number;
 }
 
-function compileLists(input: CompileInput, seed: HashSeed): CompiledLists {
-  const opened = input.lists.map(openList);
+function compileLists(input: CompileInput, seed: HashSeed, sealing: SealingKeys): CompiledLists {
+  const sealed = input.lists
+    .filter(({ format }) => format === 'sealed')
+    .map((source) => openSealedPart(source, sealing));
+  const texts = input.lists.filter(({ format }) => format !== 'sealed');
+  const opened = texts.map(openList);
   const lists = opened.map(({ list }) => list);
-  const protectedLists = lists.filter(
-    (_, index) => input.lists[index]?.category === PROTECTED_CATEGORY,
-  );
+  const protectedLists = lists.filter((_, index) => texts[index]?.category === PROTECTED_CATEGORY);
   const isRefused = createProtectingGate(protectedLists, seed);
-  const { buffer, report } = compileBlocklist(lists, seed, { isRefused });
+  const options = { isRefused, sealed: sealed.map(({ part }) => part) };
+  const { buffer, report } = compileBlocklist(lists, seed, options);
   for (const { refuseDamage } of opened) refuseDamage();
-  const summaries = report.lists.map(({ id, entries }) => ({ id, entries }));
+  const summaries = [...report.lists, ...sealed].map(({ id, entries }) => ({ id, entries }));
   return { buffer, lists: summaries, octetsMax: report.octetsMax };
 }

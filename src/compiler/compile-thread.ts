@@ -63,8 +63,9 @@ function run(request: CompilerRequest): Promise<CompilerDone> {
 }
 
 async function inspect(request: InspectRequest): Promise<InspectDone> {
-  const { job, dataDir, content, format, progress } = request;
-  const report = await createInspector(dataDir, [], progress).inspect(content, format);
+  const { job, dataDir, content, format, sealing, progress } = request;
+  const inspector = createInspector(dataDir, [], sealing, progress);
+  const report = await inspector.inspect(content, format);
   return { kind: 'inspected', job, report };
 }
 

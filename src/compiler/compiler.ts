@@ -22,6 +22,7 @@ import {
   type LookProgress,
 } from '../lists/look-progress.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
+import { NO_SEALING_KEYS, type SealingKeys } from '../sealing/sealing-keys.ts';
 import type {
   ContentFile,
   ContentInspector,
@@ -52,6 +53,8 @@ export interface CompilerOptions {
   readonly entry?: URL;
   /** Says from when on policy images speak; left out: the system's. */
   readonly clock?: Clock;
+  /** Asked for each job, since a reload may change them; left out: there are none. */
+  readonly sealing?: () => SealingKeys;
 }
 
 interface Job {
@@ -65,6 +68,7 @@ export class Compiler implements ContentInspector {
   askedNames: () => readonly AskedName[] = () => [];
   readonly #options: CompilerOptions;
   readonly #clock: Clock;
+  readonly #sealing: () => SealingKeys;
   #waiting: Job[] = [];
   #running: Job | null = null;
   #deadline: NodeJS.Timeout | null = null;
@@ -80,6 +84,7 @@ export class Compiler implements ContentInspector {
   constructor(options: CompilerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#sealing = options.sealing ?? (() => NO_SEALING_KEYS);
   }
 
   /**
@@ -98,6 +103,7 @@ export class Compiler implements ContentInspector {
       seed,
       blocklistKey,
       nowSeconds,
+      sealing: this.#sealing(),
     });
     assert(done.kind === 'compiled', 'a compilation ends compiled or failed');
     return done;
@@ -156,7 +162,9 @@ export class Compiler implements ContentInspector {
     const progress = createLookProgress();
     if (sha256 !== null) this.#looks.set(sha256, progress);
     try {
-      const done = await this.#run({ kind: 'inspect', job, dataDir, content, format, progress });
+      const sealing = this.#sealing();
+      const request = { job, dataDir, content, format, sealing, progress };
+      const done = await this.#run({ kind: 'inspect', ...request });
       assert(done.kind === 'inspected', 'a look ends inspected or failed');
       return done.report;
     } finally {

@@ -5,6 +5,7 @@ import type { HashSeed } from '../lib/half-siphash.ts';
 import type { AskedName } from '../lists/compare.ts';
 import type { LookProgress } from '../lists/look-progress.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
+import type { SealingKeys } from '../sealing/sealing-keys.ts';
 import type {
   ContentFile,
   GateComparison,
@@ -22,6 +23,7 @@ export interface CompileRequest {
   readonly blocklistKey: string | null;
   /** Seconds since the Unix epoch: the policy image speaks from here on. */
   readonly nowSeconds: number;
+  readonly sealing: SealingKeys;
 }
 
 /** What a list gave to the image. */
@@ -117,6 +119,7 @@ export interface InspectRequest {
   /** Null: find it out. */
   readonly format: ListFormatName | null;
   readonly progress: LookProgress;
+  readonly sealing: SealingKeys;
 }
 
 export interface InspectDone {

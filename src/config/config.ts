@@ -50,6 +50,8 @@ export interface Config {
   };
   readonly desk: Readonly<ConfigFile['desk']>;
   readonly queryLog: Readonly<ConfigFile['queryLog']>;
+  /** Files and variables only: the keys themselves are read by `sealing/sealing-keys`. */
+  readonly sealing: Readonly<ConfigFile['sealing']>;
   readonly log: Readonly<ConfigFile['log']>;
 }
 
@@ -84,15 +86,19 @@ export function loadConfig(sources: ConfigSources): Config {
 }
 
 /** The few keys that a client of a running server needs. */
-export type ClientConfig = Pick<Config, 'admin' | 'dataDir'>;
+export type ClientConfig = Pick<Config, 'admin' | 'dataDir' | 'sealing'>;
 
 /**
  * Reads the same sources for a command that only talks to a server or its store: all of the file is
  * checked, but no upstream is looked for.
  */
 export function loadClientConfig(sources: ConfigSources): ClientConfig {
-  const { admin, dataDir } = readSources(sources);
-  return deepFreeze({ admin: { ...admin, listen: endpointOf(admin.listen, null) }, dataDir });
+  const { admin, dataDir, sealing } = readSources(sources);
+  return deepFreeze({
+    admin: { ...admin, listen: endpointOf(admin.listen, null) },
+    dataDir,
+    sealing,
+  });
 }
 
 /** Keys whose change by a reload takes effect only after a restart. */
@@ -233,6 +239,12 @@ function findContradictions(config: Config): string[] {
     ),
     ...repeated(config.lists.tsigKeys.map(({ name }) => name)).map(
       (name) => `lists.tsigKeys: ${name} stands twice; valid: each key once`,
+    ),
+    ...repeated(config.sealing.keys.map(({ id }) => id)).map(
+      (id) => `sealing.keys: ${id} stands twice; valid: each id once`,
+    ),
+    ...repeated(config.sealing.publishers.map(({ id }) => id)).map(
+      (id) => `sealing.publishers: ${id} stands twice; valid: each id once`,
     ),
     ...findRecordFaults(config.records),
   ];

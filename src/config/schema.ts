@@ -65,6 +65,32 @@ const tsigKey = Type.Object(
   { ...closed, description: TSIG_KEY },
 );
 
+const idText = text('letters, digits, ".", "_" and "-"; 64 characters at most', (value) =>
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value),
+);
+const pathText = text('the path of a file', (value) => value !== '');
+
+const SEALING_KEY = 'a key with the keys id and either file or env';
+const sealingKey = Type.Refine(
+  Type.Object(
+    {
+      id: idText,
+      file: Type.Optional(pathText),
+      env: Type.Optional(
+        text('the name of an environment variable', (value) => /^[A-Za-z_]\w*$/.test(value)),
+      ),
+    },
+    { ...closed, description: SEALING_KEY },
+  ),
+  ({ file, env }) => (file === undefined) !== (env === undefined),
+);
+
+const PUBLISHER = 'a publisher with the keys id, publicKeyFile';
+const publisher = Type.Object(
+  { id: idText, publicKeyFile: pathText },
+  { ...closed, description: PUBLISHER },
+);
+
 export const ConfigSchema = section({
   listen: list(listenText, 1, 64, `1 to 64 entries, each ${LISTEN}`),
   upstreams: list(upstreamText, 0, 16, `up to 16 entries, each ${UPSTREAM}`),
@@ -133,6 +159,11 @@ export const ConfigSchema = section({
     statisticsDays: count(1, 1830),
     bytesMax: count(16_777_216, 1_099_511_627_776),
     askedNames: Type.Boolean({ description: 'true or false' }),
+  }),
+  sealing: section({
+    keys: list(sealingKey, 0, 100, `up to 100 entries, each ${SEALING_KEY}`),
+    publishers: list(publisher, 0, 100, `up to 100 entries, each ${PUBLISHER}`),
+    freshnessSeconds: count(60, 31_622_400),
   }),
   log: section({
     level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -18,11 +18,15 @@ import {
   type ListFormatName,
   type ListSink,
 } from '../blocklist/formats/list-format.ts';
+import { readWhole } from '../blocklist/formats/list-window.ts';
 import { LIST_FORMATS } from '../blocklist/formats/parse-list.ts';
+import { isSealed, SEALED_OCTETS_READ } from '../blocklist/sealed/sealed-file.ts';
 import { nameToText } from '../dns/name.ts';
 import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import { openSealedFile } from '../sealing/open-sealed.ts';
+import { NO_SEALING_KEYS, type SealingKeys } from '../sealing/sealing-keys.ts';
 import type { ContentFile, LineFault, ListReport } from '../store/list-report.ts';
 import { createGate, type NameGate } from './gate.ts';
 import { ListFile } from './list-file.ts';
@@ -42,11 +46,12 @@ const PAGE = /^<(?:!doctype|\/?html|\/?head|\/?body)\b/i;
 export function inspectFile(
   { sha256, path }: ContentFile,
   format: ListFormatName | null,
+  sealing: SealingKeys = NO_SEALING_KEYS,
   progress: LookProgress = createLookProgress(),
 ): ListReport {
   const file = new ListFile(path, progress);
   try {
-    return inspectContent(file, format, progress);
+    return inspectContent(file, format, sealing, progress);
   } finally {
     // Whatever was found in a damaged file says nothing about the list.
     refuseDamage(file, sha256);
@@ -69,9 +74,12 @@ export function refuseDamage(file: ListFile, sha256: string): void {
 export function inspectContent(
   content: ListContent,
   format: ListFormatName | null,
+  sealing: SealingKeys = NO_SEALING_KEYS,
   progress: LookProgress = createLookProgress(),
 ): ListReport {
   const head = headOf(content);
+  if (isSealed(head)) return inspectSealed(content, sealing);
+  if (format === 'sealed') throw refused('it is no sealed list');
   refuseForeign(head);
   const found = format ?? detectFormat(head);
   if (found === null) {
@@ -84,6 +92,23 @@ export function inspectContent(
   const report = sink.report(found, content.length);
   if (report.entries === 0) throw refused(emptiness(report));
   return report;
+}
+
+/** Nobody here can see its names: what counts is who signed it, and that its key is known. */
+function inspectSealed(content: ListContent, sealing: SealingKeys): ListReport {
+  const octets = readWhole(content, SEALED_OCTETS_READ);
+  const manifest = openSealedFile(octets, sealing, Math.floor(Date.now() / 1000));
+  const { list, serial, sealedAtSecond, keyId, publisher, names } = manifest;
+  return {
+    format: 'sealed',
+    octets: octets.length,
+    entries: names,
+    duplicates: 0,
+    exceptions: 0,
+    refused: {},
+    faults: [],
+    sealed: { list, serial, sealedAtSecond, keyId, publisher },
+  };
 }
 
 function headOf(content: ListContent): Uint8Array {

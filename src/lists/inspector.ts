@@ -14,7 +14,9 @@ import type {
   GateComparison,
   GateFindings,
 } from '../store/list-report.ts';
+import { NO_SEALING_KEYS, type SealingKeys } from '../sealing/sealing-keys.ts';
 import { type AskedName, compareContents } from './compare.ts';
+import { compareSealed } from './compare-sealed.ts';
 import { inspectContent, inspectFile, refuseDamage } from './inspect-content.ts';
 import { ListFile } from './list-file.ts';
 import type { LookProgress } from './look-progress.ts';
@@ -27,11 +29,13 @@ const BIT_OF_LIST = 1;
 
 /**
  * @param asked the names that are asked for most, the most asked first
+ * @param sealing without keys, every sealed list is refused
  * @param progress is told how far a look at a file is
  */
 export function createInspector(
   dataDir: string,
   asked: readonly AskedName[] = [],
+  sealing: SealingKeys = NO_SEALING_KEYS,
   progress?: LookProgress,
 ): ContentInspector {
   return {
@@ -40,8 +44,8 @@ export function createInspector(
       new Promise((resolve) => {
         resolve(
           content instanceof Uint8Array
-            ? inspectContent(content, format)
-            : inspectFile(content, format, progress),
+            ? inspectContent(content, format, sealing)
+            : inspectFile(content, format, sealing, progress),
         );
       }),
     compare: async (candidate, format, comparison) =>
@@ -76,6 +80,11 @@ function compare(
     sources
       .filter((one) => one.category === wanted && one.id !== id)
       .flatMap((one) => openUndamaged({ ...one, categoryBit }));
+  if (format === 'sealed') {
+    const found = compareSealed(open(candidate), before === null ? null : open(before.content));
+    for (const { file, sha256 } of files) refuseDamage(file, sha256);
+    return found;
+  }
   const findings = compareContents({
     candidate: { ...shape, format, content: open(candidate) },
     before:

@@ -6,7 +6,8 @@
 
 import { orMask } from '../blocklist/category.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
-import { hashSuffixes } from '../dns/suffix-hashes.ts';
+import { addSealedCategories } from '../blocklist/sealed/look-up-sealed.ts';
+import { hashSuffixes, type SuffixHashes } from '../dns/suffix-hashes.ts';
 import type { VerifiedAnswer } from '../dns/verified-answer.ts';
 import { nameLength } from '../dns/name.ts';
 import { decide, decideTarget, DECIDE_BLOCK, DECIDE_SAFE_SEARCH } from '../policy/decide.ts';
@@ -60,7 +61,7 @@ export function decideQuestion(resolver: Resolver, images: InstalledImages): voi
   resolver.group = isLocal ? groupOf(local, view.hashes) : 0;
   resolver.special = isLocal ? specialKindOf(local, view.hashes, view.qtype) : SPECIAL_NONE;
   resolver.question = view;
-  lookUpCategories(images.blocklist, view.hashes, mask);
+  lookUpName(images, view.name, 0, view.hashes, mask);
   decide(decision, images.policies, resolver.record, view.hashes, mask, resolver.special);
   if (decision.action !== DECIDE_SAFE_SEARCH) return;
   const question = safeQuestion(resolver, images);
@@ -101,7 +102,7 @@ export function isNameBlocked(
 ): boolean {
   const { targetHashes, targetMask, targetDecision, record, decision } = resolver;
   hashSuffixes(targetHashes, resolver.seed, name, at);
-  lookUpCategories(images.blocklist, targetHashes, targetMask);
+  lookUpName(images, name, at, targetHashes, targetMask);
   const { policies } = images;
   const action = decideTarget(targetDecision, policies, record, targetHashes, targetMask, decision);
   return action === DECIDE_BLOCK;
@@ -114,15 +115,27 @@ export function collectTargetMask(
   answer: VerifiedAnswer,
   out: Uint32Array,
 ): void {
+  const { targetHashes, targetMask, seed } = resolver;
   out.fill(0);
   let at = answer.targetsAt;
   for (let target = 0; target < answer.targetCount; target++) {
-    hashSuffixes(resolver.targetHashes, resolver.seed, answer.bytes, at);
-    if (lookUpCategories(images.blocklist, resolver.targetHashes, resolver.targetMask)) {
-      orMask(out, resolver.targetMask);
-    }
+    hashSuffixes(targetHashes, seed, answer.bytes, at);
+    if (lookUpName(images, answer.bytes, at, targetHashes, targetMask)) orMask(out, targetMask);
     at += nameLength(answer.bytes, at);
   }
+}
+
+/** Fills the mask with all categories of a name; true where there are any. */
+function lookUpName(
+  { blocklist, sealed }: InstalledImages,
+  name: Uint8Array,
+  at: number,
+  hashes: SuffixHashes,
+  mask: Uint32Array,
+): boolean {
+  const isListed = lookUpCategories(blocklist, hashes, mask);
+  if (sealed === null) return isListed;
+  return addSealedCategories(sealed, name, at, hashes, mask) || isListed;
 }
 
 /** False where no target of these categories can be blocked; true where each must be asked. */

@@ -11,6 +11,7 @@
 
 import type { BlocklistImage } from '../blocklist/image.ts';
 import { createMask } from '../blocklist/category.ts';
+import type { SealedLists } from '../blocklist/sealed/look-up-sealed.ts';
 import {
   createMessageCache,
   FAILURE_SECONDS_DEFAULT,
@@ -42,6 +43,8 @@ import { createCounters } from './query-record.ts';
 /** The images that make a decision; compiled with one seed, swapped as one. */
 export interface InstalledImages {
   readonly blocklist: BlocklistImage;
+  /** Of the same image, with their keys; null where it has none. */
+  readonly sealed: SealedLists | null;
   readonly policies: PolicyImage;
   readonly subscribers: SubscriberTable;
 }

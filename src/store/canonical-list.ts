@@ -161,6 +161,10 @@ function checkCompanions(document: ListDocument, path: string, faults: string[])
   if (transfer !== undefined && format !== undefined && format !== 'rpz') {
     faults.push(`${path}.format: a zone transfer is rpz, not ${quote(format)}`);
   }
+  for (const field of ['format', 'subdomains', 'except'] as const) {
+    if (sealed !== true || document[field] === undefined) continue;
+    faults.push(`${path}.${field}: a sealed list holds no names that it could be about`);
+  }
   if (sealed === true && (own === true || transfer !== undefined)) {
     faults.push(`${path}.sealed: a sealed list is a file; valid: with path, url or file`);
   }

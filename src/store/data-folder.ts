@@ -8,6 +8,7 @@
  *       admin.token        the token of the first start
  *       answer-link.key    signs the links that answer requests
  *       query-log.sqlite   what queries left behind (`query-log/log-file`)
+ *       attestation.key    signs statements about sealed lists
  *
  * The lock is an exclusive SQLite transaction on a database of its own: the kernel lets go of it
  * when the process ends in whatever way, so a stale lock cannot exist.

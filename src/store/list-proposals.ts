@@ -20,6 +20,7 @@ import {
   updateVersion,
 } from './list-version-rows.ts';
 import type { StoredList } from './records.ts';
+import { sealedFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import { isPerson } from './tokens.ts';
 
@@ -61,7 +62,7 @@ export function judgeCandidate(
     return { outcome: 'unchanged', reasons: [], same: null };
   }
   const limits = limitsOf(record);
-  const refusal = judgeFirst(report, limits);
+  const refusal = judgeFirst(report, limits) ?? sealedFault(record, stored?.report ?? null, report);
   if (refusal !== null) return { outcome: 'refused', reasons: [refusal], same: null };
   const same = versions.filter((one) => isOf(one, contentSha256, format));
   const rejected = same.find(({ state }) => state === 'rejected');

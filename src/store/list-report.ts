@@ -11,6 +11,17 @@ export interface LineFault {
   readonly text: string;
 }
 
+/** What a sealed list says of itself; its names are known to nobody here. */
+export interface SealedReport {
+  /** The id that it was sealed for. */
+  readonly list: string;
+  readonly serial: number;
+  /** Seconds since the Unix epoch. */
+  readonly sealedAtSecond: number;
+  readonly keyId: string;
+  readonly publisher: string;
+}
+
 export interface ListReport {
   readonly format: ListFormatName;
   readonly octets: number;
@@ -23,6 +34,8 @@ export interface ListReport {
   readonly refused: Readonly<Record<string, number>>;
   /** The first hundred of them. */
   readonly faults: readonly LineFault[];
+  /** Of a sealed list only. */
+  readonly sealed?: SealedReport;
 }
 
 /** Of a list without content. */

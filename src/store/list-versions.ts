@@ -185,6 +185,12 @@ export class ListVersions {
           `Going back to version ${version.version} of list "${list}": it ${stateWords(version)}; valid: one that was in force`,
         );
       }
+      if (version.report.sealed !== undefined) {
+        throw new AppError(
+          'VERSION_STATE',
+          `Going back to version ${version.version} of list "${list}": it is sealed, and an old serial would count as new; valid: a file that is sealed anew`,
+        );
+      }
       this.#requireContent(version);
       const at = this.#store.now();
       const revision = this.#store.revision() + 1;

@@ -9,6 +9,7 @@
 
 import { bitsOf, createMask } from '../blocklist/category.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
+import { addSealedCategories } from '../blocklist/sealed/look-up-sealed.ts';
 import type { Compiler } from '../compiler/compiler.ts';
 import { PLAN_PROFILE } from '../compiler/messages.ts';
 import type { Config } from '../config/config.ts';
@@ -59,10 +60,12 @@ export class BulkDecisions {
     const categoryOf = await this.#store.categoryIds();
     const idOf = (bit: number): string => categoryOf.get(bit) ?? `bit ${bit}`;
     const local = localNamesOf(config, seed);
+    const { blocklist, sealed } = images.opened;
     const [hashes, mask, decision] = [createSuffixHashes(), createMask(), createDecision()];
     const items = names.map((name) => {
       hashSuffixes(hashes, seed, name, 0);
-      lookUpCategories(images.opened.blocklist, hashes, mask);
+      lookUpCategories(blocklist, hashes, mask);
+      if (sealed !== null) addSealedCategories(sealed, name, 0, hashes, mask);
       decide(decision, policies, record, hashes, mask, specialKindOf(local, hashes, TYPE_A));
       const hasRecord = firstRecordOf(local, hashes) >= 0;
       const categories = bitsOf(mask).map(idOf);

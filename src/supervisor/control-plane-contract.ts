@@ -4,6 +4,7 @@
  */
 
 import type { UsageReport } from '../lists/list-usage.ts';
+import type { Attestation } from '../sealing/attestation.ts';
 import type { QueryLog } from '../query-log/query-log.ts';
 import type { LogLevelName, YoutubeLevel } from '../store/document.ts';
 import type { Store } from '../store/store.ts';
@@ -21,6 +22,20 @@ export interface WorkerStatus {
   /** The revision that this worker reported as installed; 0 = none yet. */
   readonly revision: number;
   readonly restarts: number;
+}
+
+/** A sealed list as every worker decides with it. */
+export interface SealedListStatus {
+  readonly list: string;
+  readonly serial: number;
+  /** ISO 8601 in UTC, as is `inForceSince`: when the last worker began to decide with it. */
+  readonly sealedAt: string;
+  readonly sha256: string;
+  readonly names: number;
+  readonly inForceSince: string;
+  /** Since it was sealed. */
+  readonly ageSeconds: number;
+  readonly freshness: 'fresh' | 'ageing' | 'overdue';
 }
 
 export interface Status {
@@ -49,6 +64,7 @@ export interface Status {
     readonly compileMs: number | null;
     readonly compileOctetsMax: number | null;
   };
+  readonly sealedLists: readonly SealedListStatus[];
   /** The last compile or publish that failed while the old state stayed in force. */
   readonly lastFailure: {
     readonly at: string;
@@ -79,6 +95,7 @@ export interface ListEvidence {
   readonly since: string | null;
   /** The beginning of the SHA-256 of its content. */
   readonly content: string;
+  /** 0, with no text, for a sealed list. */
   readonly line: number;
   readonly text: string;
 }
@@ -281,6 +298,11 @@ export interface ControlPlane {
    * @throws AppError as `readUsage`, or `COMPILE_FAILED`
    */
   listUsage(): Promise<UsageReport>;
+  /**
+   * Which version of a sealed list is in force everywhere, signed by this server.
+   * @throws AppError `RESOURCE_UNKNOWN`
+   */
+  attest(list: string): Attestation;
   /** Puts saved session changes into the live subscriber table; no compile, no revision. */
   sessionsChanged(changes: readonly AddressChange[]): void;
   metricSamples(): readonly MetricSample[];

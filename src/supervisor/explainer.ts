@@ -10,6 +10,7 @@
 
 import { bitsOf, createMask } from '../blocklist/category.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
+import { addSealedCategories, findSealedRecords } from '../blocklist/sealed/look-up-sealed.ts';
 import type { Compiler } from '../compiler/compiler.ts';
 import type { Config } from '../config/config.ts';
 import { nameToText } from '../dns/name.ts';
@@ -44,6 +45,16 @@ import type { InForce, OpenedImages } from './publisher.ts';
 import type { SubscriberDirectory } from './subscriber-directory.ts';
 
 const ADDRESS_BYTES = 16;
+/** As of other evidence. */
+const CONTENT_DIGITS = 12;
+
+interface SealedQuestion {
+  readonly name: Uint8Array;
+  readonly hashes: SuffixHashes;
+  readonly categoryOf: ReadonlyMap<number, string>;
+  /** Ids of categories. */
+  readonly wanted: readonly string[];
+}
 
 export class Explainer {
   readonly #store: Store;
@@ -78,7 +89,9 @@ export class Explainer {
     const hashes = createSuffixHashes();
     hashSuffixes(hashes, seed, name, 0);
     const mask = createMask();
-    lookUpCategories(images.opened.blocklist, hashes, mask);
+    const { blocklist, sealed } = images.opened;
+    lookUpCategories(blocklist, hashes, mask);
+    if (sealed !== null) addSealedCategories(sealed, name, 0, hashes, mask);
     const categoryOf = await this.#store.categoryIds();
     const categories = bitsOf(mask).map((bit) => categoryOf.get(bit) ?? `bit ${bit}`);
     const base = {
@@ -130,7 +143,10 @@ export class Explainer {
       ...words,
       rows: explainRows(decision, policies, record, mask, categoryOf),
       nextChange: findNextChange(policies, record, (at) => describe(decideAt(at))),
-      evidence: await this.#findEvidence(name, wanted),
+      evidence: [
+        ...(await this.#sealedEvidence(images, { name, hashes, categoryOf, wanted })),
+        ...(await this.#findEvidence(name, wanted)),
+      ],
     };
   }
 
@@ -160,6 +176,29 @@ export class Explainer {
       if (profile >= 0) return profile;
     }
     return subscriber;
+  }
+
+  /** Of a sealed list: which one and which version, and nothing of what it holds. */
+  async #sealedEvidence(
+    { opened: { sealed } }: OpenedImages,
+    { name, hashes, categoryOf, wanted }: SealedQuestion,
+  ): Promise<readonly ListEvidence[]> {
+    if (sealed === null) return [];
+    const found = findSealedRecords(sealed, name, 0, hashes).filter(({ categoryBit }) =>
+      wanted.includes(categoryOf.get(categoryBit) ?? ''),
+    );
+    const lists = await this.#store.lists();
+    return found.map(({ list, sha256 }) => {
+      const stored = lists.get(list);
+      return {
+        list,
+        version: stored?.version ?? null,
+        since: stored?.installedAt ?? null,
+        content: sha256.slice(0, CONTENT_DIGITS),
+        line: 0,
+        text: '',
+      };
+    });
   }
 
   #findEvidence(name: Uint8Array, categories: readonly string[]): Promise<readonly ListEvidence[]> {

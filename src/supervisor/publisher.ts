@@ -16,8 +16,12 @@ import type { Compiler } from '../compiler/compiler.ts';
 import type { CompileDone } from '../compiler/messages.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import type { SealedLists } from '../blocklist/sealed/look-up-sealed.ts';
 import { trustPolicyImage } from '../policy/image.ts';
 import type { PolicyImage } from '../policy/image.ts';
+import type { Keyring } from '../sealing/keyring.ts';
+import type { ListKey } from '../sealing/list-keys.ts';
+import { openSealedLists } from '../sealing/open-sealed.ts';
 import { collectReplaced } from '../worker/collect-garbage.ts';
 import type { ImageSet } from '../worker/messages.ts';
 import type { Log } from './log.ts';
@@ -29,21 +33,31 @@ const PAUSE_MS = 100;
 const RETRY_PAUSE_MIN_MS = 1000;
 const RETRY_PAUSE_MAX_MS = 300_000;
 /** The same lists lead to the same fault: only a change of them helps. */
-const LASTING_FAULTS = ['COMPILE_LIMIT', 'LIST_CONTENT_DAMAGED'];
+const LASTING_FAULTS = ['COMPILE_LIMIT', 'LIST_CONTENT_DAMAGED', 'SEALING_KEY_MISSING'];
 
 /** Images as this thread sees them; the buffers go to the workers. */
 export interface OpenedImages extends Omit<ImageSet, 'subscribers'> {
-  readonly opened: { readonly blocklist: BlocklistImage; readonly policies: PolicyImage };
+  readonly opened: {
+    readonly blocklist: BlocklistImage;
+    /** Of the same image; null where it has none. */
+    readonly sealed: SealedLists | null;
+    readonly policies: PolicyImage;
+  };
 }
 
 /**
  * @param images checked in full by whoever compiled them or read them from the disk
- * @throws AppError `IMAGE_DAMAGED`
+ * @throws AppError `IMAGE_DAMAGED`, `SEALING_KEY_MISSING`
  */
-export function openImages(images: Omit<ImageSet, 'subscribers'>): OpenedImages {
+export function openImages(
+  images: Omit<ImageSet, 'subscribers'>,
+  listKeys: readonly ListKey[],
+): OpenedImages {
   const { revision, blocklist, policy } = images;
-  const opened = { blocklist: trustBlocklistImage(blocklist), policies: trustPolicyImage(policy) };
-  return { revision, blocklist, policy, opened };
+  const opened = trustBlocklistImage(blocklist);
+  const sealed = openSealedLists(opened, listKeys);
+  const policies = trustPolicyImage(policy);
+  return { revision, blocklist, policy, opened: { blocklist: opened, sealed, policies } };
 }
 
 /** What is in force: what a worker that starts now is started with. */
@@ -66,6 +80,9 @@ export interface Compiled {
 
 export interface PublisherOptions {
   readonly dataDir: string;
+  readonly keyring: Keyring;
+  /** Called when all workers decide with what is in force now. */
+  readonly onInstalled: () => void;
   readonly log: Log;
 }
 
@@ -169,7 +186,8 @@ export class Publisher {
     const blocklist = done.blocklist ?? before.images?.blocklist;
     if (blocklist === undefined) throw new Error('Invariant broken: no blocklist to keep');
     const { revision, policy } = done;
-    const images = openImages({ revision, blocklist, policy });
+    const { keyring, onInstalled, log } = this.#options;
+    const images = openImages({ revision, blocklist, policy }, keyring.current.keys);
     const { policies } = images.opened;
     const isNewTable = await this.#subscribers.refresh(seed, policies, done.addressFingerprint);
     // Set before the workers are told: one that is restarted meanwhile begins with the new state.
@@ -189,7 +207,8 @@ export class Publisher {
     await this.#pool.install(parts);
     this.#subscribers.settle(policies);
     collectReplaced(parts);
-    this.#options.log.info(
+    onInstalled();
+    log.info(
       {
         revision,
         elapsedMs: Math.round(done.elapsedMs),

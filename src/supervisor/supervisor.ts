@@ -22,6 +22,10 @@ import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { FETCH_TIMES } from '../lists/fetch/fetch-limits.ts';
+import { attest, type Attestation } from '../sealing/attestation.ts';
+import type { Keyring } from '../sealing/keyring.ts';
+import { openSealedLists } from '../sealing/open-sealed.ts';
+import { readSealingKeys, type SealingKeys } from '../sealing/sealing-keys.ts';
 import { followShippedFiles } from '../lists/follow-shipped-files.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
 import { readSafeSearchTargets } from '../lists/read-policy-data.ts';
@@ -43,6 +47,7 @@ import type {
   Status,
 } from './control-plane-contract.ts';
 import { BulkDecisions } from './bulk-decisions.ts';
+import { loadAttestationKey } from './attestation-key.ts';
 import { createQueryLog } from './create-query-log.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
@@ -56,6 +61,7 @@ import { policyStates } from './policy-states.ts';
 import { openImages, Publisher } from './publisher.ts';
 import type { OpenedImages } from './publisher.ts';
 import { SafeSearchCheck } from './safe-search-check.ts';
+import { SealedWatch } from './sealed-watch.ts';
 import { SubscriberDirectory } from './subscriber-directory.ts';
 import type { AddressSource, DirectoryChange } from './subscriber-directory.ts';
 import { workerConfigOf } from './worker-config.ts';
@@ -68,6 +74,8 @@ export interface SupervisorOptions {
   readonly reloadConfig: () => Config;
   /** Told what is in force after a reload, for what is followed outside of here (the log level). */
   readonly onReload?: (config: Config) => void;
+  /** The keys of `config.sealing`; a reload replaces them, for the compiler as well. */
+  readonly keyring: Keyring;
   readonly version: string;
   readonly log: Log;
 }
@@ -98,6 +106,7 @@ export class Supervisor implements ControlPlane {
   readonly #renewal: PolicyRenewal;
   readonly #safeSearchCheck: SafeSearchCheck;
   readonly #askedNames: AskedNames;
+  readonly #sealedWatch: SealedWatch;
   readonly #storedFingerprint: string | null;
   #config: Config;
   /** Empty until `start` has chosen; no worker is told before. */
@@ -112,7 +121,7 @@ export class Supervisor implements ControlPlane {
    * @param compiler closed by `stop`
    */
   constructor(store: Store, compiler: Compiler, options: SupervisorOptions) {
-    const { config, log } = options;
+    const { config, keyring, log } = options;
     this.store = store;
     this.#options = options;
     this.#config = config;
@@ -150,6 +159,17 @@ export class Supervisor implements ControlPlane {
     };
     this.#publisher = new Publisher(this.#compiler, this.#directory, this.#pool, inForce, {
       dataDir: config.dataDir,
+      keyring,
+      onInstalled: () => {
+        // Before the pool has started nobody decides with anything.
+        if (this.#pool.status().length > 0) this.#sealedWatch.noteInstalled();
+      },
+      log,
+    });
+    this.#sealedWatch = new SealedWatch({
+      images: () => this.#publisher.inForce.images,
+      freshnessSeconds: () => this.#config.sealing.freshnessSeconds,
+      clock: systemClock,
       log,
     });
     this.#explainer = new Explainer(store, this.#directory, this.#compiler);
@@ -218,6 +238,9 @@ export class Supervisor implements ControlPlane {
     this.queryLog.start();
     this.#askedNames.start();
     this.#safeSearchCheck.start();
+    // All workers have begun with what was in force.
+    this.#sealedWatch.noteInstalled();
+    this.#sealedWatch.start();
     await followShippedFiles(this.store).catch((error: unknown) => {
       // The services and lists of the last version serve on.
       log.warn({}, messageOf(error));
@@ -250,12 +273,14 @@ export class Supervisor implements ControlPlane {
   async reload(): Promise<PublishResult> {
     const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
+    const sealing = this.#readSealingKeys(config);
     this.listUpdates.reload(config);
     await followShippedFiles(this.store);
     const restartKeys = findRestartKeys(this.#config, config);
     const { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging } = config;
     const followed = { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging };
-    this.#config = { ...this.#config, ...followed };
+    this.#config = { ...this.#config, ...followed, sealing: config.sealing };
+    this.#options.keyring.current = sealing;
     onReload?.(this.#config);
     // After the log level has followed.
     if (restartKeys.length > 0) {
@@ -276,6 +301,7 @@ export class Supervisor implements ControlPlane {
     this.#renewal.stop();
     this.#safeSearchCheck.stop();
     this.#askedNames.stop();
+    this.#sealedWatch.stop();
     this.#publisher.close();
     await Promise.all([
       this.#pool.stop(this.#config.stopDeadlineMs),
@@ -314,6 +340,7 @@ export class Supervisor implements ControlPlane {
         compileMs: compiled?.elapsedMs ?? null,
         compileOctetsMax: compiled?.octetsMax ?? null,
       },
+      sealedLists: this.#sealedWatch.states(),
       lastFailure,
     };
   }
@@ -353,6 +380,16 @@ export class Supervisor implements ControlPlane {
     return this.#compiler.usage();
   }
 
+  attest(list: string): Attestation {
+    const workers = this.#pool.status().length;
+    const version = this.#sealedWatch.versionInForce(list, workers);
+    if (version === null) {
+      const message = `Attesting: no sealed list "${list}" is in force on all workers`;
+      throw new AppError('RESOURCE_UNKNOWN', message);
+    }
+    return attest(version, loadAttestationKey(this.#config.dataDir), systemClock.wallMs());
+  }
+
   sessionsChanged(changes: readonly DirectoryChange[]): void {
     this.#directory.change(changes);
   }
@@ -364,6 +401,7 @@ export class Supervisor implements ControlPlane {
       ...this.#safeSearchCheck.samples(),
       ...this.listUpdates.samples(),
       ...appealSamples(this.store.appeals.counts()),
+      ...this.#sealedWatch.samples(),
     ];
   }
 
@@ -415,8 +453,14 @@ export class Supervisor implements ControlPlane {
         return null;
       }
       const { blocklistKey, addressFingerprint } = stored;
-      return { images: openImages(stored), blocklistKey, addressFingerprint };
+      const images = openImages(stored, this.#options.keyring.current.keys);
+      return { images, blocklistKey, addressFingerprint };
     } catch (error) {
+      if (error instanceof AppError && error.code === 'SEALING_KEY_MISSING') {
+        // Without their key they would let everything pass that the law wants blocked.
+        this.#options.log.error({}, `${error.message}; the images from the disk are not used`);
+        return null;
+      }
       this.#options.log.warn({}, `${messageOf(error)}; compiling the images again`);
       removeImages(folder);
       return null;
@@ -458,10 +502,22 @@ export class Supervisor implements ControlPlane {
     }
   }
 
+  /**
+   * The keys that a configuration names.
+   * @throws AppError where one cannot be read, or one of a list in force is no longer among them
+   */
+  #readSealingKeys({ sealing }: Config): SealingKeys {
+    const keys = readSealingKeys(sealing);
+    const { images } = this.#publisher.inForce;
+    if (images !== null) openSealedLists(images.opened.blocklist, keys.keys);
+    return keys;
+  }
+
   #workerConfig(index: number): WorkerConfig {
     const { seed } = this.#publisher.inForce;
     const { workerCount: count, listen, udp } = this.#listeners;
-    return workerConfigOf(this.#config, { index, count, seed, listen, udp });
+    const listKeys = this.#options.keyring.current.keys;
+    return workerConfigOf(this.#config, { index, count, seed, listen, udp, listKeys });
   }
 
   #imageSet(): ImageSet | null {

@@ -4,6 +4,7 @@ import { SLAB_BYTES_MIN } from '../cache/slab.ts';
 import type { Config } from '../config/config.ts';
 import type { Endpoint } from '../lib/endpoint.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import type { ListKey } from '../sealing/list-keys.ts';
 import type { UdpMode, WorkerConfig } from '../worker/messages.ts';
 
 /** What the configuration does not say but the start has found out. */
@@ -14,6 +15,7 @@ export interface WorkerPlace {
   /** With the ports that were really chosen. */
   readonly listen: readonly Endpoint[];
   readonly udp: UdpMode;
+  readonly listKeys: readonly ListKey[];
 }
 
 export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig {
@@ -36,6 +38,7 @@ export function workerConfigOf(config: Config, place: WorkerPlace): WorkerConfig
       bytesMax: Math.max(SLAB_BYTES_MIN, shareOf(config.cache.bytesMax, place.count)),
     },
     pendingMax: shareOf(config.pendingMax, place.count),
+    listKeys: place.listKeys,
   };
 }
 

@@ -13,6 +13,8 @@ import { trustPolicyImage } from '../policy/image.ts';
 import { openSubscriberTable } from '../policy/subscribers.ts';
 import { createLocalNames, type LocalNames } from '../resolver/local-names.ts';
 import type { InstalledImages } from '../resolver/resolver.ts';
+import type { ListKey } from '../sealing/list-keys.ts';
+import { openSealedLists } from '../sealing/open-sealed.ts';
 import type { ImageSet, InstallMessage, WorkerConfig } from './messages.ts';
 
 export function buildAccess(config: WorkerConfig, seed: HashSeed): Access {
@@ -41,11 +43,11 @@ export function buildLocalNames(config: WorkerConfig, seed: HashSeed): LocalName
 /**
  * Opens what main has published, and whoever compiled or read it has checked; what a message leaves
  * out stays as it is installed.
- * @throws AppError `IMAGE_DAMAGED`
+ * @throws AppError `IMAGE_DAMAGED`, `SEALING_KEY_MISSING`
  */
 export function openImages(
   message: ImageSet | InstallMessage,
-  seed: HashSeed,
+  { seed, listKeys }: { readonly seed: HashSeed; readonly listKeys: readonly ListKey[] },
   installed: InstalledImages | null,
 ): InstalledImages {
   const { blocklist, policy, subscribers } = message;
@@ -59,7 +61,12 @@ export function openImages(
       'Installing images: the first installation needs all three',
     );
   }
-  return { blocklist: blocklistImage, policies, subscribers: table };
+  // Kept with its image: what it has seen stays true.
+  const sealed =
+    installed !== null && blocklistImage === installed.blocklist
+      ? installed.sealed
+      : openSealedLists(blocklistImage, listKeys);
+  return { blocklist: blocklistImage, sealed, policies, subscribers: table };
 }
 
 /** Names hashed with another seed would match nothing: everything would pass. */

@@ -7,7 +7,7 @@
  *                                         ◀──  listening            … or fatal, then it ends
  *     install (what changed)              ──▶  swaps between two batches
  *                                         ◀──  installed            it holds the replaced buffers no more
- *     configure (new config)              ──▶  swaps access, zones, records and upstreams
+ *     configure (new config)              ──▶  swaps access, zones, records, upstreams and list keys
  *                                         ◀──  configured
  *     ping                                ──▶
  *                                         ◀──  pong                 its event loop turns
@@ -20,6 +20,7 @@
 
 import type { Endpoint } from '../lib/endpoint.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
+import type { ListKey } from '../sealing/list-keys.ts';
 
 /** Resolvers that stand in for each other; a cache group of its own. */
 export interface UpstreamGroup {
@@ -87,6 +88,8 @@ export interface WorkerConfig {
   readonly cache: WorkerCache;
   /** Questions that wait for an upstream at the same time, at most. */
   readonly pendingMax: number;
+  /** Of the sealed lists; no image holds a key. */
+  readonly listKeys: readonly ListKey[];
 }
 
 /** The three images that make a decision, compiled from one revision with one seed. */
@@ -124,7 +127,7 @@ export interface InstallMessage {
   readonly seed: HashSeed | null;
 }
 
-/** Only access, zones, records and upstreams may differ from what the worker was started with. */
+/** Only access, zones, records, upstreams and list keys may differ from what the worker was started with. */
 export interface ConfigureMessage {
   readonly kind: 'configure';
   /** Counts up from 1; names this change in the reply. */

@@ -26,6 +26,7 @@ import {
   installReseeded,
   type Resolver,
 } from '../resolver/resolver.ts';
+import { openSealedLists } from '../sealing/open-sealed.ts';
 import { loadLibc, type Libc } from '../transport/libc.ts';
 import type { BatchHandler } from '../transport/packet-socket.ts';
 import { createForwarder, type UpstreamForwarder } from '../upstream/forwarder.ts';
@@ -106,7 +107,7 @@ class Worker {
       events: openEventRing(events),
       askedNames: askedNames === null ? null : openEventRing(askedNames),
     });
-    if (images !== null) this.#resolver.images = openImages(images, seed, null);
+    if (images !== null) this.#resolver.images = openImages(images, config, null);
     const socketCounters = new SocketCounters(this.#resolver.counters);
     setInterval(() => {
       socketCounters.add(this.#listeners.counters);
@@ -121,7 +122,8 @@ class Worker {
   install(message: InstallMessage): void {
     const resolver = this.#resolver;
     const seed = message.seed ?? resolver.seed;
-    const images = openImages(message, seed, resolver.images);
+    const { listKeys } = this.#config;
+    const images = openImages(message, { seed, listKeys }, resolver.images);
     if (message.seed === null) {
       resolver.images = images;
     } else {
@@ -152,8 +154,17 @@ class Worker {
       this.#forwarder = this.#createForwarder(config);
       this.#retire(replaced);
     }
+    this.#followListKeys(config);
     this.#config = config;
     post({ kind: 'configured', configuration });
+  }
+
+  /** The keys of the lists in force are among the new ones: main has made sure. */
+  #followListKeys({ listKeys }: WorkerConfig): void {
+    const { images } = this.#resolver;
+    if (images === null || isDeepStrictEqual(listKeys, this.#config.listKeys)) return;
+    const sealed = openSealedLists(images.blocklist, listKeys);
+    this.#resolver.images = { ...images, sealed };
   }
 
   /**

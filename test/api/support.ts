@@ -77,6 +77,10 @@ export class FakeControlPlane implements ControlPlane {
     return this.publish();
   }
 
+  attest(): never {
+    throw new Error('the tests of the API attest nothing');
+  }
+
   status(): Status {
     const { notReadyReason, revisionInForce } = this;
     return {
@@ -98,6 +102,7 @@ export class FakeControlPlane implements ControlPlane {
         compileMs: null,
         compileOctetsMax: null,
       },
+      sealedLists: [],
       lastFailure: null,
     };
   }

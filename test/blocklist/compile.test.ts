@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CompileList } from '../../src/blocklist/compile.ts';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
-import type { ListFormatName, ListSource } from '../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName, ListSource } from '../../src/blocklist/formats/list-format.ts';
 import { COVER_BELOW, COVER_BOTH, COVER_EXACT } from '../../src/blocklist/formats/list-format.ts';
 import { mayHold } from '../../src/blocklist/image.ts';
 import { findInList } from '../../src/blocklist/provenance.ts';
@@ -15,7 +15,7 @@ import { covers, naiveCategories } from '../support/naive-blocklist.ts';
 import { aList, categoriesOf, compile, octetsOf, SEED, wireName } from './helpers.ts';
 
 /** How each format writes a list down; formats without exceptions leave those out. */
-const WRITERS: Record<ListFormatName, (list: NaiveList) => string[]> = {
+const WRITERS: Record<TextFormatName, (list: NaiveList) => string[]> = {
   domains: ({ entries }) => entries.map(({ name }) => name),
   hosts: ({ entries }) => entries.map(({ name }) => `0.0.0.0 ${name}`),
   wildcard: ({ entries }) =>
@@ -34,7 +34,7 @@ const WRITERS: Record<ListFormatName, (list: NaiveList) => string[]> = {
   ],
 };
 
-const COVERAGES: Record<ListFormatName, readonly number[]> = {
+const COVERAGES: Record<TextFormatName, readonly number[]> = {
   domains: [COVER_BOTH],
   hosts: [COVER_EXACT],
   wildcard: [COVER_EXACT, COVER_BOTH],
@@ -52,7 +52,7 @@ const names = fc
   .array(fc.constantFrom('a', 'b'), { minLength: 1, maxLength: 5 })
   .map((labels) => [...labels, 'c'].join('.'));
 
-function listsOf(format: ListFormatName): fc.Arbitrary<{ list: CompileList; naive: NaiveList }> {
+function listsOf(format: TextFormatName): fc.Arbitrary<{ list: CompileList; naive: NaiveList }> {
   const name = fc.record({ name: names, coverage: fc.constantFrom(...COVERAGES[format]) });
   const hasExceptions = ['adblock', 'dnsmasq', 'rpz'].includes(format);
   return fc
@@ -71,7 +71,7 @@ function listsOf(format: ListFormatName): fc.Arbitrary<{ list: CompileList; naiv
 }
 
 const someLists = fc.array(
-  fc.constantFrom(...(Object.keys(WRITERS) as ListFormatName[])).chain(listsOf),
+  fc.constantFrom(...(Object.keys(WRITERS) as TextFormatName[])).chain(listsOf),
   { maxLength: 5 },
 );
 

@@ -19,6 +19,7 @@ import { openPolicyImage } from '../../src/policy/check-image.ts';
 import { GLOBAL_FROM_SECOND, policyRecordOf } from '../../src/policy/image.ts';
 import { Store } from '../../src/store/store.ts';
 import { createInspector } from '../../src/lists/inspector.ts';
+import { NO_SEALING_KEYS } from '../../src/sealing/sealing-keys.ts';
 
 const NOW = 1_800_000_000;
 const SEED: HashSeed = [11, 22];
@@ -64,7 +65,7 @@ function compile(
   nowSeconds = NOW,
 ): Promise<CompileDone> {
   return compileRevision(
-    { kind: 'compile', job: 1, dataDir, seed, blocklistKey, nowSeconds },
+    { kind: 'compile', job: 1, dataDir, seed, blocklistKey, nowSeconds, sealing: NO_SEALING_KEYS },
     DATA,
   );
 }

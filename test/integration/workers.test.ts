@@ -347,6 +347,7 @@ function workerConfig(index: number): WorkerConfig {
     workerIndex: index,
     workerCount: 1,
     seed: [1, 2],
+    listKeys: [],
     listen: [],
     upstreamGroups: [{ name: '.', upstreams: [{ address: '127.0.0.1', port: 9 }] }],
     records: [],

@@ -11,6 +11,7 @@ import type { Store } from '../../src/store/store.ts';
 import { BulkDecisions } from '../../src/supervisor/bulk-decisions.ts';
 import type { DecisionsQuestion } from '../../src/supervisor/control-plane-contract.ts';
 import { Explainer } from '../../src/supervisor/explainer.ts';
+import { NO_SEALING_KEYS } from '../../src/sealing/sealing-keys.ts';
 import { type InForce, openImages } from '../../src/supervisor/publisher.ts';
 import { TestClock } from '../api/support.ts';
 import { ACTOR, aContent, aStore } from '../store/support.ts';
@@ -91,13 +92,14 @@ const compiler = {
 
 async function inForce(): Promise<InForce> {
   const request = { kind: 'compile', job: 1, dataDir: store.dataDir, seed: SEED } as const;
-  const rest = { blocklistKey: null, nowSeconds: secondsOf({ at: null }) };
+  const nowSeconds = secondsOf({ at: null });
+  const rest = { blocklistKey: null, nowSeconds, sealing: NO_SEALING_KEYS };
   const done = await compileRevision({ ...request, ...rest }, readPolicyData());
   const { revision, blocklist, policy } = done;
   if (blocklist === null) throw new Error('a first compilation makes a blocklist');
   return {
     seed: SEED,
-    images: openImages({ revision, blocklist, policy }),
+    images: openImages({ revision, blocklist, policy }, []),
     blocklistKey: '',
     compiled: null,
   };

@@ -4,6 +4,7 @@ import type { CompileDone } from '../../src/compiler/messages.ts';
 import { AppError } from '../../src/lib/errors.ts';
 import type { HashSeed } from '../../src/lib/half-siphash.ts';
 import { emptyPolicies } from '../../src/policy/compile.ts';
+import { NO_SEALING_KEYS } from '../../src/sealing/sealing-keys.ts';
 import { openImages, Publisher } from '../../src/supervisor/publisher.ts';
 import { SubscriberDirectory } from '../../src/supervisor/subscriber-directory.ts';
 import type { InstallMessage } from '../../src/worker/messages.ts';
@@ -51,10 +52,16 @@ function aPublisher(compile: (run: number) => Promise<CompileDone>, revision = 0
   const directory = new SubscriberDirectory(source, SEED, () => undefined);
   const blocklist = emptyBlocklistImage(SEED).image.buffer;
   const stored = { revision, blocklist, policy: emptyPolicies(SEED) };
-  const images = revision === 0 ? null : openImages(stored);
+  const images = revision === 0 ? null : openImages(stored, []);
   const inForce = { seed: SEED, images, blocklistKey: null, compiled: null };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const publisher = new Publisher(compiler, directory, pool, inForce, { dataDir: '.', log });
+  const options = {
+    dataDir: '.',
+    keyring: { current: NO_SEALING_KEYS },
+    onInstalled: () => undefined,
+    log,
+  };
+  const publisher = new Publisher(compiler, directory, pool, inForce, options);
   return { publisher, seen };
 }
 

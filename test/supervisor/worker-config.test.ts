@@ -12,7 +12,14 @@ function configWith(workers: number): Config {
 }
 
 function shareOf(config: Config, count: number): WorkerConfig {
-  return workerConfigOf(config, { index: 0, count, seed: [1, 2], listen: [], udp: 'dgram' });
+  return workerConfigOf(config, {
+    index: 0,
+    count,
+    seed: [1, 2],
+    listen: [],
+    udp: 'dgram',
+    listKeys: [],
+  });
 }
 
 describe('what one worker is told', () => {

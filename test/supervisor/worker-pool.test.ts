@@ -29,6 +29,7 @@ function aPool(behaviourOf: (index: number) => string = () => '', entry = ENTRY)
     workerIndex: index,
     workerCount: 2,
     seed: [1, 2],
+    listKeys: [],
     listen: LISTEN,
     upstreamGroups: [],
     records: [{ name: 'x', type: 'TXT', ttlSeconds: 0, value: state.behaviourOf(index) }],

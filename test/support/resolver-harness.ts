@@ -27,6 +27,7 @@ import {
   type InstalledImages,
   type Resolver,
 } from '../../src/resolver/resolver.ts';
+import { openSealedLists } from '../../src/sealing/open-sealed.ts';
 import { wireName } from './dns-query.ts';
 import {
   bitOf,
@@ -35,6 +36,7 @@ import {
   OPEN_PROFILE,
   type HouseholdOptions,
 } from './household.ts';
+import { aSealedFile, aSealedPart, LIST_KEY } from './sealed.ts';
 
 export const SEED: HashSeed = [0x01234567, 0x89abcdef];
 export const KIDS = '192.0.2.7';
@@ -43,6 +45,8 @@ export const OPEN = '192.0.2.8';
 export interface HarnessOptions extends HouseholdOptions {
   /** Names by category id; a name covers those below it. */
   readonly lists?: Readonly<Record<string, readonly string[]>>;
+  /** Names of one sealed list each, by category id. */
+  readonly sealed?: Readonly<Record<string, readonly string[]>>;
   readonly access?: Partial<AccessOptions>;
   readonly zones?: readonly { readonly name: string; readonly group: number }[];
   readonly records?: readonly {
@@ -203,7 +207,7 @@ export class ResolverHarness {
 }
 
 function imagesOf(options: HarnessOptions, nowSeconds: number): InstalledImages {
-  const { lists = {}, clients = [] } = options;
+  const { lists = {}, sealed = {}, clients = [] } = options;
   const compiled = compileBlocklist(
     Object.entries(lists).map(([id, names]) => ({
       id,
@@ -213,15 +217,22 @@ function imagesOf(options: HarnessOptions, nowSeconds: number): InstalledImages 
       content: new TextEncoder().encode(names.join('\n')),
     })),
     SEED,
-    { isRefused: () => null },
+    {
+      isRefused: () => null,
+      sealed: Object.entries(sealed).map(([id, names]) =>
+        aSealedPart(bitOf(id), aSealedFile(names.join('\n'), { list: id })),
+      ),
+    },
   );
   const policies = compilePolicies(householdInput(options, nowSeconds), SEED);
   const writer = new SubscriberWriter(SEED);
   writer.insert(prefixOf(KIDS), KIDS_PROFILE);
   writer.insert(prefixOf(OPEN), OPEN_PROFILE);
   for (const client of clients) writer.insert(prefixOf(client), KIDS_PROFILE);
+  const blocklist = openBlocklistImage(compiled.buffer);
   return {
-    blocklist: openBlocklistImage(compiled.buffer),
+    blocklist,
+    sealed: openSealedLists(blocklist, [LIST_KEY]),
     policies: openPolicyImage(policies),
     subscribers: openSubscriberTable(writer.buffer, SEED),
   };

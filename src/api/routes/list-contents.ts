@@ -5,8 +5,10 @@
  */
 
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
+import { isSealed } from '../../blocklist/sealed/sealed-file.ts';
 import { AppError } from '../../lib/errors.ts';
 import { SHA256_PATTERN } from '../../store/document.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
@@ -18,6 +20,7 @@ const ParamsSchema = Type.Object({
 
 const tags = ['lists'];
 const PATH = '/api/v1/list-contents/:sha256';
+const HEAD_OCTETS = 64;
 
 /** Registered in a scope of its own: here, and only here, bodies are streams of any type. */
 export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
@@ -44,10 +47,13 @@ export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlan
   app.get(
     PATH,
     { schema: { tags, params: ParamsSchema }, config: { access: 'reader' } },
-    (request, reply) => {
+    async (request, reply) => {
       const { sha256 } = request.params;
       if (!contents.has(sha256)) {
         throw new AppError('CONTENT_UNKNOWN', `There is no content ${sha256}`);
+      }
+      if (await isSealedFile(contents.pathOf(sha256))) {
+        throw new AppError('CONTENT_SEALED', 'Reading a content: sealed lists are not given out');
       }
       return reply
         .header('content-type', 'application/octet-stream')
@@ -55,4 +61,15 @@ export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlan
         .send(createReadStream(contents.pathOf(sha256)));
     },
   );
+}
+
+/** Digests tell nobody a name who has no key; but whoever has got a key shall not find the rest here. */
+async function isSealedFile(path: string): Promise<boolean> {
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read({ buffer: Buffer.alloc(HEAD_OCTETS), position: 0 });
+    return isSealed(buffer);
+  } finally {
+    await file.close();
+  }
 }

@@ -3,6 +3,7 @@
  * empty answer) has none, so that such a thing never takes the place of a good list.
  */
 
+import { isSealed } from '../sealed/sealed-file.ts';
 import type { ListFormatName } from './list-format.ts';
 
 /** As much as is looked at. */
@@ -25,6 +26,7 @@ const PATTERNS: readonly (readonly [ListFormatName, RegExp])[] = [
 
 /** The format of a content, or null where it is in none. */
 export function detectFormat(content: Uint8Array): ListFormatName | null {
+  if (isSealed(content)) return 'sealed';
   // A copy, since TextDecoder does not take memory that threads share.
   const sample = content.slice(0, DETECT_OCTETS);
   if (isBinary(sample)) return null;

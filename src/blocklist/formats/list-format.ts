@@ -26,9 +26,13 @@ export const COVER_EXACT = 1;
 export const COVER_BELOW = 2;
 export const COVER_BOTH = COVER_EXACT | COVER_BELOW;
 
-export type ListFormatName = 'domains' | 'hosts' | 'adblock' | 'dnsmasq' | 'rpz' | 'wildcard';
+export type TextFormatName = 'domains' | 'hosts' | 'adblock' | 'dnsmasq' | 'rpz' | 'wildcard';
 
-export const LIST_FORMAT_NAMES: readonly ListFormatName[] = [
+/** `sealed` is no text: its content is known again, counted and looked up, but never parsed. */
+export type ListFormatName = TextFormatName | 'sealed';
+
+/** Those that a document may name. */
+export const LIST_FORMAT_NAMES: readonly TextFormatName[] = [
   'domains',
   'hosts',
   'adblock',

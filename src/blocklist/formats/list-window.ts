@@ -62,6 +62,16 @@ export function advance(window: ListWindow): boolean {
   return window.start < window.end;
 }
 
+/**
+ * All of a content that is no text, in memory.
+ * @param octetsMax a content with more is read only so far
+ */
+export function readWhole(content: ListContent, octetsMax: number): Uint8Array {
+  if (content instanceof Uint8Array) return content;
+  const octets = new Uint8Array(Math.min(octetsMax, content.length));
+  return octets.subarray(0, content.read(octets, 0));
+}
+
 /** Where the line after the cut one begins; the end of what was read where it is not there yet. */
 function passCutLine(window: ListWindow, isLast: boolean): number {
   const { octets, filled } = window;

@@ -46,6 +46,8 @@ export const LIST_FORMATS: Readonly<Record<ListFormatName, ListFormat>> = {
       someWindow(content, (octets) => containsText(octets, 'rpz-passthru', 2)),
     isCoverageOfList: false,
   },
+  // It holds no names that a parser could find; `sealed` writes and reads it.
+  sealed: formatWithoutExceptions(() => 0, false),
 };
 
 /** `/#` alone also ends the block `address=/example.org/#`. */

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../../config/config.ts';
 import { formatEndpoint } from '../../lib/endpoint.ts';
+import { readSealingKeys } from '../../sealing/sealing-keys.ts';
 import { addServeOptions, flagsOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Output } from '../output.ts';
@@ -15,6 +16,7 @@ export function addConfigCommand(program: Command, output: Output): void {
     .action((file: string | undefined, options: ServeOptions) => {
       const path = file ?? options.config ?? null;
       const checked = loadConfig({ path, flags: flagsOf(options) });
+      readSealingKeys(checked.sealing);
       output.out(
         [
           `${path ?? 'The default configuration'} is valid.`,

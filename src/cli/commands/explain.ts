@@ -77,7 +77,7 @@ function describeExplanation(one: Explanation): string {
 /** The names of a service are no list that somebody updates. */
 function describeEvidence({ list, version, since, line, text }: ListEvidence): string {
   const place = version === null ? list : `${list}, version ${version} since ${since ?? '?'}`;
-  return `  list ${place}, line ${line}: ${text}`;
+  return line === 0 ? `  list ${place}, sealed` : `  list ${place}, line ${line}: ${text}`;
 }
 
 function whoOf({ client, subscriber, profile }: Explanation): string {

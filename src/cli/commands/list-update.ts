@@ -34,7 +34,7 @@ export function addListUpdateCommand(list: Command, output: Output): void {
 async function fetchedLists(client: ApiClient): Promise<string[]> {
   const items = await readPages(client, '/lists', LISTS_MAX);
   return items
-    .filter((item) => item['url'] !== undefined || item['file'] !== undefined)
+    .filter((item) => ['url', 'file', 'transfer'].some((source) => item[source] !== undefined))
     .map((item) => String(item['id']));
 }
 

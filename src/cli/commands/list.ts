@@ -16,6 +16,7 @@ import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
 import { addListEntryCommand } from './list-entry.ts';
 import { addListUpdateCommand } from './list-update.ts';
+import { addSealedListCommands } from './sealed-list.ts';
 
 const NAMES_SHOWN_MAX = 1_000;
 
@@ -39,6 +40,7 @@ export function addListCommands(list: Command, output: Output): void {
   addDecidingCommands(list, output);
   addListEntryCommand(list, output);
   addListUpdateCommand(list, output);
+  addSealedListCommands(list, output);
 }
 
 function addReadingCommands(list: Command, output: Output): void {

@@ -16,6 +16,8 @@ import type { Config } from '../../config/config.ts';
 import { formatEndpoint } from '../../lib/endpoint.ts';
 import { AppError, messageOf } from '../../lib/errors.ts';
 import { openStore } from '../../lists/open-store.ts';
+import type { Keyring } from '../../sealing/keyring.ts';
+import { readSealingKeys } from '../../sealing/sealing-keys.ts';
 import type { Store } from '../../store/store.ts';
 import { Supervisor } from '../../supervisor/supervisor.ts';
 import { addServeOptions, flagsOf } from '../options.ts';
@@ -68,7 +70,8 @@ async function serve(options: ServeOptions): Promise<void> {
 async function start(config: Config, reloadConfig: () => Config, log: Logger): Promise<Running> {
   const { tokenFile } = config.admin;
   const tokenOptions = tokenFile === null ? {} : { adminTokenFile: tokenFile };
-  const compiler = new Compiler({ dataDir: config.dataDir });
+  const keyring: Keyring = { current: readSealingKeys(config.sealing) };
+  const compiler = new Compiler({ dataDir: config.dataDir, sealing: () => keyring.current });
   const undo: (() => Promise<unknown>)[] = [() => compiler.close()];
   try {
     const store = await openStore(config.dataDir, tokenOptions, compiler);
@@ -85,6 +88,7 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
       config,
       reloadConfig,
       onReload: followLevel,
+      keyring,
       version: VERSION,
       log,
     });

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ListFormatName } from '../../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName } from '../../../src/blocklist/formats/list-format.ts';
 import { FAULT_TEXT_MAX, LIST_FORMAT_NAMES } from '../../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMATS } from '../../../src/blocklist/formats/parse-list.ts';
 import { nameLength, NAME_BYTES_MAX } from '../../../src/dns/name.ts';
 import { octetsOf, parse } from '../helpers.ts';
 
 /** One name as each format writes it, and the mark that `parse` gives its coverage. */
-const LINES: Record<ListFormatName, readonly [(name: string) => string, string]> = {
+const LINES: Record<TextFormatName, readonly [(name: string) => string, string]> = {
   domains: [(name) => name, '+'],
   hosts: [(name) => `0.0.0.0 ${name}`, ''],
   adblock: [(name) => `||${name}^`, '+'],

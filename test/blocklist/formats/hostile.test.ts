@@ -3,13 +3,13 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import type { ListFormatName, ListSource } from '../../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName, ListSource } from '../../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMAT_NAMES } from '../../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMATS } from '../../../src/blocklist/formats/parse-list.ts';
 import { inspectContent } from '../../../src/lists/inspect-content.ts';
 import { octetsOf, parse } from '../helpers.ts';
 
-const WRITE: Record<ListFormatName, (name: string) => string> = {
+const WRITE: Record<TextFormatName, (name: string) => string> = {
   domains: (name) => name,
   hosts: (name) => `0.0.0.0 ${name}`,
   adblock: (name) => `||${name}^`,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ListFormatName, ListSource } from '../../../src/blocklist/formats/list-format.ts';
+import type { TextFormatName, ListSource } from '../../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMAT_NAMES } from '../../../src/blocklist/formats/list-format.ts';
 import { LIST_FORMATS } from '../../../src/blocklist/formats/parse-list.ts';
 import { SeededRandom } from '../../fuzz/random.ts';
@@ -23,7 +23,7 @@ function aSource(octets: Uint8Array): ListSource & { readonly asked: number[] } 
 }
 
 /** Everything that a parser says, in order. */
-function finds(format: ListFormatName, content: Uint8Array | ListSource): string[] {
+function finds(format: TextFormatName, content: Uint8Array | ListSource): string[] {
   const found: string[] = [];
   const nameOf = (name: Uint8Array, length: number): string =>
     new TextDecoder().decode(name.subarray(0, length));
@@ -38,9 +38,9 @@ function finds(format: ListFormatName, content: Uint8Array | ListSource): string
 }
 
 /** Lines of every kind and length, three windows of them, with all line ends. */
-function someList(format: ListFormatName, seed: number): Uint8Array {
+function someList(format: TextFormatName, seed: number): Uint8Array {
   const random = new SeededRandom(seed);
-  const texts: Record<ListFormatName, readonly string[]> = {
+  const texts: Record<TextFormatName, readonly string[]> = {
     domains: ['NAME', '*.NAME', '# comment', 'NAME # why', '', 'a b'],
     hosts: ['0.0.0.0 NAME', '::1 NAME b.NAME', '# comment', '', 'NAME'],
     adblock: ['||NAME^', '@@||NAME^', '! comment', '', '/banner/', '||NAME^$popup'],

@@ -23,6 +23,7 @@ import type { QueryLog } from '../../../src/query-log/query-log.ts';
 import { finishForward } from '../../../src/resolver/finish-forward.ts';
 import { createLocalNames } from '../../../src/resolver/local-names.ts';
 import { createResolver, type Resolver } from '../../../src/resolver/resolver.ts';
+import { NO_SEALING_KEYS } from '../../../src/sealing/sealing-keys.ts';
 import type { Store } from '../../../src/store/store.ts';
 import type {
   Explanation,
@@ -157,7 +158,7 @@ export class ClockedServer {
   /** As the API answers it, from the same store and images. */
   explain(question: Partial<ExplainQuestion>): Promise<Explanation> {
     const { images } = this.#resolver;
-    const { blocklist, policies, subscribers } = images!;
+    const { blocklist, sealed, policies, subscribers } = images!;
     const dataDir = this.store.dataDir;
     const explainer = new Explainer(
       this.store,
@@ -178,7 +179,7 @@ export class ClockedServer {
         revision: this.store.revision,
         blocklist: blocklist.image.buffer,
         policy: policies.buffer,
-        opened: { blocklist, policies },
+        opened: { blocklist, sealed, policies },
       },
       blocklistKey: this.#blocklistKey,
       compiled: null,
@@ -209,6 +210,7 @@ export class ClockedServer {
         seed: SEED,
         blocklistKey: this.#blocklistKey,
         nowSeconds: this.#clock.second,
+        sealing: NO_SEALING_KEYS,
       },
       readPolicyData(),
     );
@@ -224,6 +226,7 @@ export class ClockedServer {
     const { images } = this.#resolver;
     this.#resolver.images = {
       blocklist: done.blocklist === null ? images!.blocklist : openBlocklistImage(done.blocklist),
+      sealed: null,
       policies: openPolicyImage(done.policy),
       subscribers: openSubscriberTable(writer.buffer, SEED),
     };
