@@ -267,7 +267,7 @@ colour: blue
 categories:
   - { id: court, class: police }
 lists:
-  - { id: far, category: adult, url: "https://lists.example.org/a.txt" }
+  - { id: far, category: adult, url: "http://lists.example.org/a.txt" }
   - { id: far, category: adult }
 plans:
   - { id: kids, block: [nonsense], blockingMode: vanish }
@@ -284,7 +284,7 @@ subscribers:
     for (const fault of [
       'unknown colour',
       'categories[0].class: "police"',
-      'lists[0].url: "https://lists.example.org/a.txt" cannot be fetched',
+      'lists[0].url: "http://lists.example.org/a.txt"',
       'lists[1]',
       'plans[0].blockingMode: "vanish"',
       '"nowhere"',
@@ -325,9 +325,9 @@ subscribers:
     ['an empty file', '{ id: x, category: adult, path: ./empty.txt }', /empty/],
     ['only public suffixes', '{ id: x, category: adult, path: ./suffixes.txt }', /public-suffix/],
     [
-      'a url',
+      'an address without https',
       '{ id: x, category: adult, url: "http://192.0.2.1/" }',
-      /url.*not supported yet.*path/,
+      /lists\[0\]\.url.*allowHttp/,
     ],
     [
       'a format that does not exist',
