@@ -20,7 +20,7 @@ import {
   removeApprovedName,
 } from './approved-names.ts';
 import type { AuditEntry } from './audit.ts';
-import { type ListSourceKind, sourceOf } from './canonical-list.ts';
+import { type ListRecord, type ListSourceKind, sourceOf } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
 import { listOf, type StoreAccess } from './list-access.ts';
 import { isApproved, withApprover } from './list-approvals.ts';
@@ -50,6 +50,8 @@ export interface ContentProposal {
   readonly contentSha256: string;
   /** Where it came from, for people. */
   readonly source: string;
+  /** Whether the list, as it is when it is written, still takes its content from there. */
+  readonly isStillSource?: (record: ListRecord) => boolean;
 }
 
 export interface VersionPlace {
@@ -92,11 +94,14 @@ export class ListVersions {
    */
   propose(
     context: WriteContext,
-    { list, contentSha256, source }: ContentProposal,
+    { list, contentSha256, source, isStillSource = () => true }: ContentProposal,
   ): Promise<Proposal> {
     const looks = new ListLooks(this.#store.contents, this.#store.inspector);
     return untilLooked(async () => {
       const candidateOf = ({ record }: StoredList): ListCandidate => {
+        if (!isStillSource(record)) {
+          throw new AppError('RESOURCE_UNKNOWN', `The list "${list}" is from elsewhere by now`);
+        }
         if (this.#store.contents.has(contentSha256)) {
           return { record, contentSha256, isTrusted: false };
         }

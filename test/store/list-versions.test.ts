@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { ListRecord } from '../../src/store/canonical-list.ts';
 import { readCompileInput } from '../../src/store/compile-input.ts';
 import type { Store } from '../../src/store/store.ts';
 import { faultOf } from './a-household.ts';
@@ -127,6 +128,24 @@ describe('a proposal', () => {
     expect((await faultOf(store.listVersions.propose(ANNA, none))).code).toBe('RESOURCE_UNKNOWN');
     const lost = { list: 'a', contentSha256: 'ab'.repeat(32), source: '' };
     expect((await faultOf(store.listVersions.propose(ANNA, lost))).code).toBe('CONTENT_UNKNOWN');
+  });
+
+  test('from a source that the list has no more is turned away, also while it is compared', async () => {
+    const inspector = new FakeInspector();
+    const store = await aListStore(inspector);
+    await aListInForce(store);
+    let end = (): void => undefined;
+    inspector.wait = () => new Promise((resolve) => (end = resolve));
+    const contentSha256 = namesContent(store, [...manyNames(10), 'b.example.org']);
+    const isStillSource = ({ origin }: ListRecord): boolean => origin === undefined;
+    const proposal = { list: 'a', contentSha256, source: '', isStillSource };
+    const proposed = faultOf(store.listVersions.propose(UPDATER, proposal));
+    await expect.poll(() => inspector.comparisons.length).toBe(1);
+    await store.applyDocument({ lists: [aList(store, manyNames(10), { origin: 'new' })] }, ANNA);
+    end();
+    const { code, message } = await proposed;
+    expect([code, message]).toEqual(['RESOURCE_UNKNOWN', 'The list "a" is from elsewhere by now']);
+    expect(await statesOf(store)).toEqual({ 1: 'in-force' });
   });
 
   test('is judged by the limits of its list', async () => {
