@@ -59,6 +59,9 @@ export function judgeCandidate(
 ): Judgement {
   const { format } = report;
   if (stored?.contentSha256 === contentSha256 && stored.format === format) {
+    // The list may have become a sealed one, or ceased to be one.
+    const fault = sealedFault(record, null, report);
+    if (fault !== null) return { outcome: 'refused', reasons: [fault], same: null };
     return { outcome: 'unchanged', reasons: [], same: null };
   }
   const limits = limitsOf(record);

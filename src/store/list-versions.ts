@@ -38,6 +38,7 @@ import {
 import type { OwnLists } from './own-lists.ts';
 import { readLists, type StoredList } from './records.ts';
 import { canonicalName } from './rule-name.ts';
+import { sealedFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
 
@@ -136,6 +137,7 @@ export class ListVersions {
       const { stored, version } = await findVersion(tx, place);
       requireState(version, ['held', 'rejected'], 'Approving');
       const names = namesToApprove(version, always);
+      requireSealing(stored, version, 'Approving');
       this.#requireContent(version);
       const { actor } = context;
       const at = this.#store.now();
@@ -190,12 +192,7 @@ export class ListVersions {
           `Going back to version ${version.version} of list "${list}": it ${stateWords(version)}; valid: one that was in force`,
         );
       }
-      if (version.report.sealed !== undefined) {
-        throw new AppError(
-          'VERSION_STATE',
-          `Going back to version ${version.version} of list "${list}": it is sealed, and an old serial would count as new; valid: a file that is sealed anew`,
-        );
-      }
+      requireSealing(stored, version, 'Going back to');
       this.#requireContent(version);
       const at = this.#store.now();
       const revision = this.#store.revision() + 1;
@@ -359,6 +356,16 @@ function requireState(
   throw new AppError(
     'VERSION_STATE',
     `${doing} version ${version.version} of list "${version.list}": it ${stateWords(version)}; valid: one that is ${states.join(' or ')}`,
+  );
+}
+
+/** Neither an old serial of a sealed list, nor a sealed content in another one or the reverse. */
+function requireSealing({ record, report }: StoredList, version: ListVersion, doing: string): void {
+  const fault = sealedFault(record, report, version.report);
+  if (fault === null) return;
+  throw new AppError(
+    'VERSION_STATE',
+    `${doing} version ${version.version} of list "${version.list}": ${fault}`,
   );
 }
 

@@ -50,6 +50,7 @@ export async function planChanges(
   checkPlanCategories(document.plans ?? [], categoryIdsAfter(stock, planned), faults);
   await planSubscribers(db, document, stock, planned, isPruning, faults);
   if (isPruning) await planPruning(db, document, stock, planned, faults);
+  checkListsOf(stock, planned, document.lists ?? [], faults);
   await checkPools(db, stock, planned, faults);
   checkCategoryCount(stock, planned, faults);
   return planned;
@@ -123,6 +124,21 @@ function checkMandatory(
     faults.push(
       `${path}.${field}: it goes with a category of class law only, ${quote(category)} is ${verdictClass ?? 'policy'}`,
     );
+  }
+}
+
+/** Of a category that changes, also the lists that the document does not name. */
+function checkListsOf(
+  stock: Stock,
+  planned: PlannedChanges,
+  placed: readonly Placed<ListRecord>[],
+  faults: string[],
+): void {
+  const named = new Set(placed.map(({ record }) => record.id));
+  const classes = new Map(planned.categories.map(({ id, after }) => [id, after?.class]));
+  for (const record of afterChanges(stock.lists, planned.lists).values()) {
+    if (named.has(record.id) || !classes.has(record.category)) continue;
+    checkMandatory(record, classes.get(record.category), `lists ${quote(record.id)}`, faults);
   }
 }
 
