@@ -38,7 +38,7 @@ export interface ListGround {
 
 export interface ListLook {
   readonly report: ListReport;
-  /** Null where the list has no content yet, or this one already, and for a trusted candidate. */
+  /** Null where nothing of the list was ever in force, or this is, and for a trusted candidate. */
   readonly findings: GateFindings | null;
 }
 
@@ -76,8 +76,8 @@ export class ListLooks {
   readonly #inspector: ContentInspector;
   /** By content and format. */
   readonly #reports = new Map<string, ListReport | AppError>();
-  /** By all that a comparison is about; null where what the list has cannot be read any more. */
-  readonly #findings = new Map<string, GateFindings | null>();
+  /** By all that a comparison is about. */
+  readonly #findings = new Map<string, GateFindings>();
 
   constructor(contents: ListContents, inspector: ContentInspector) {
     this.#contents = contents;
@@ -131,18 +131,18 @@ export class ListLooks {
     return look;
   }
 
-  /** A damaged content must not keep a good one out. */
+  /** What is damaged has no names: it neither keeps a good content out nor opens the gate. */
   async #compare(
     { contentSha256 }: ListCandidate,
     { format }: ListReport,
     comparison: GateComparison,
-  ): Promise<GateFindings | null> {
+  ): Promise<GateFindings> {
     const content = this.#contents.locate(contentSha256);
     try {
       return await this.#inspector.compare(content, format, comparison);
     } catch (error) {
-      if (error instanceof AppError && error.code === 'CONTENT_DAMAGED') return null;
-      throw error;
+      if (!(error instanceof AppError) || error.code !== 'CONTENT_DAMAGED') throw error;
+      return this.#inspector.compare(content, format, { ...comparison, before: null });
     }
   }
 
@@ -153,7 +153,7 @@ export class ListLooks {
     { lists, approved }: ListGround,
   ): { readonly key: string; readonly comparison: GateComparison } | null {
     const before = lists.get(record.id);
-    if (before === undefined || isTrusted || !this.#contents.has(before.contentSha256)) return null;
+    if (before === undefined || isTrusted || before.version === null) return null;
     if (before.contentSha256 === contentSha256 && before.format === report.format) return null;
     const about = {
       list: record.id,
@@ -162,11 +162,15 @@ export class ListLooks {
       except: record.except ?? [],
       approved: (approved.get(record.id) ?? []).map(({ name }) => name),
     };
-    const { format } = before;
-    const content = this.#contents.locate(before.contentSha256);
+    const { format, contentSha256: last } = before;
+    // An own list may have lost its last entry, and any list the file on the disk.
+    const isThere = this.#contents.has(last);
     return {
-      key: JSON.stringify([contentSha256, report.format, before.contentSha256, format, about]),
-      comparison: { ...about, before: { content, format } },
+      key: JSON.stringify([contentSha256, report.format, isThere ? last : null, format, about]),
+      comparison: {
+        ...about,
+        before: isThere ? { content: this.#contents.locate(last), format } : null,
+      },
     };
   }
 }

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { ListRecord } from '../../src/store/canonical-list.ts';
 import { readCompileInput } from '../../src/store/compile-input.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createInspector } from '../../src/lists/inspector.ts';
 import { faultOf } from './a-household.ts';
 import {
   aList,
@@ -146,6 +147,20 @@ describe('a proposal', () => {
     const { code, message } = await proposed;
     expect([code, message]).toEqual(['RESOURCE_UNKNOWN', 'The list "a" is from elsewhere by now']);
     expect(await statesOf(store)).toEqual({ 1: 'in-force' });
+  });
+
+  test('is held for well-known names too where what is in force is lost or damaged', async () => {
+    const dataDir = aDataFolder();
+    const store = await aListStore(createInspector(dataDir), { dataDir });
+    await aListInForce(store);
+    const path = store.contents.pathOf(namesContent(store, manyNames(10)));
+    const names = [...manyNames(10), 'google.com'];
+    const held = { outcome: 'held', reasons: [expect.stringContaining('google.com')] };
+    writeFileSync(path, 'x.example\n');
+    expect(await propose(store, names)).toMatchObject(held);
+    rmSync(path);
+    expect(await propose(store, [...names, 'b.example.org'])).toMatchObject(held);
+    expect(await propose(store, manyNames(11))).toMatchObject({ outcome: 'in-force' });
   });
 
   test('is judged by the limits of its list', async () => {

@@ -162,6 +162,14 @@ describe('an edit that the gate holds', () => {
     expect(await linesOf(store)).toHaveLength(3);
   });
 
+  test('is held in a list that has lost all its entries as well', async () => {
+    const { store, edit, add } = await anOwnList();
+    await add('bad.example');
+    expect(await edit({ add: [], isReplacing: true })).toMatchObject({ outcome: 'in-force' });
+    expect(await add('google.example')).toMatchObject({ outcome: 'held', version: 3 });
+    expect(await linesOf(store)).toEqual([]);
+  });
+
   test('takes its entries with it when it is rejected', async () => {
     const { store, add } = await anOwnList();
     await add('bad.example');
