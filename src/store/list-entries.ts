@@ -5,6 +5,7 @@
 
 import { type Static, Type } from 'typebox';
 import { quote } from '../lib/quote.ts';
+import type { ListSettings } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
 import type { ListEntry } from './own-content.ts';
 import { canonicalName } from './rule-name.ts';
@@ -75,6 +76,20 @@ export async function readExpiredLists(db: Db, nowSeconds: number): Promise<stri
     .orderBy('list')
     .execute();
   return rows.map(({ list }) => list);
+}
+
+/** Own lists with a version that waits. */
+export async function readHeldOwnLists(db: Db): Promise<string[]> {
+  const rows = await db
+    .selectFrom('list_versions')
+    .innerJoin('lists', 'lists.id', 'list_versions.list')
+    .select(['lists.id', 'lists.settings'])
+    .where('list_versions.state', '=', 'held')
+    .orderBy('lists.id')
+    .execute();
+  const isOwn = (settings: string | null): boolean =>
+    settings !== null && (JSON.parse(settings) as ListSettings).own === true;
+  return rows.filter(({ settings }) => isOwn(settings)).map(({ id }) => id);
 }
 
 export function isExpired({ expiresAt }: ListEntry, nowSeconds: number): boolean {

@@ -20,6 +20,7 @@ import {
   readEntries,
   readEntryPage,
   readExpiredLists,
+  readHeldOwnLists,
   writeEntries,
 } from './list-entries.ts';
 import {
@@ -31,7 +32,7 @@ import {
   readGround,
   untilLooked,
 } from './list-looks.ts';
-import { settleProposal } from './list-proposals.ts';
+import { replaceHeld, settleProposal } from './list-proposals.ts';
 import { type Proposal, writeProposal } from './list-propose.ts';
 import { emptyReport } from './list-report.ts';
 import { type ListVersion, readVersions } from './list-version-rows.ts';
@@ -95,13 +96,23 @@ export class OwnLists {
   /**
    * Takes entries away whose time is over; called every few seconds. What is in force and what is
    * held both lose them; nobody is asked, since their end was part of what was let through.
+   * @param onFault is told what keeps the entries of one list; those of the others end all the same
    * @returns the revision that holds it; null where nothing had ended
    */
-  async expireEntries(): Promise<number | null> {
+  async expireEntries(onFault: (error: unknown) => void): Promise<number | null> {
     const nowSeconds = this.#store.nowSeconds();
+    // What is in force may have an end that the rows, of what is held, do not have any more.
+    const lists = new Set([
+      ...(await this.#store.read((tx) => readExpiredLists(tx, nowSeconds))),
+      ...(await this.#store.read(readHeldOwnLists)),
+    ]);
     let revision: number | null = null;
-    for (const list of await this.#store.read((tx) => readExpiredLists(tx, nowSeconds))) {
-      revision = (await this.#expire(list, nowSeconds)).revision;
+    for (const list of lists) {
+      try {
+        revision = (await this.#expire(list, nowSeconds))?.revision ?? revision;
+      } catch (error) {
+        onFault(error);
+      }
     }
     return revision;
   }
@@ -113,7 +124,8 @@ export class OwnLists {
     await writeEntries(tx, record.id, before, await this.#entriesOf(contentSha256));
   }
 
-  #expire(list: string, nowSeconds: number): Promise<{ readonly revision: number }> {
+  /** Null where nothing of it had ended. */
+  #expire(list: string, nowSeconds: number): Promise<{ readonly revision: number } | null> {
     const context = { actor: EXPIRY_ACTOR };
     const looks = new ListLooks(this.#store.contents, this.#store.inspector);
     const isLeft = (entry: ListEntry): boolean => !isExpired(entry, nowSeconds);
@@ -122,7 +134,9 @@ export class OwnLists {
       const stored = ownListOf(ground.lists, list);
       const before = await this.#store.read((tx) => readEntries(tx, list));
       const left = before.filter(isLeft);
-      const inForce = (await this.#entriesOf(stored.contentSha256)).filter(isLeft);
+      const inForceBefore = await this.#entriesOf(stored.contentSha256);
+      const inForce = inForceBefore.filter(isLeft);
+      if (left.length === before.length && inForce.length === inForceBefore.length) return null;
       // The rows are of the version that is held, where there is one.
       const [contentSha256, heldSha256] = [
         await this.#saveEntries(inForce),
@@ -141,7 +155,11 @@ export class OwnLists {
         const options = { source: SOURCE };
         const done = await writeProposal(this.#store, tx, context, candidate, look, options);
         await writeEntries(tx, list, before, left);
-        if (held !== undefined && heldSha256 !== contentSha256) {
+        if (heldSha256 === contentSha256) {
+          // Without what has ended it is what is in force.
+          const replaced = await replaceHeld(tx, list, null);
+          await this.#store.audit(tx, done.revision, context, replaced);
+        } else if (held !== undefined) {
           const waiting = { ...candidate, contentSha256: heldSha256 };
           const { report } = findLook(looks, waiting, fresh);
           await this.#holdAgain(tx, context, waiting, { ...held, report }, done.revision);

@@ -128,6 +128,8 @@ async function writeList(tx: Db, record: ListRecord, revision: number): Promise<
     })
     .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
     .execute();
+  // Of a list whose content now comes from elsewhere.
+  if (record.own !== true) await tx.deleteFrom('list_entries').where('list', '=', id).execute();
   if (format === undefined) return;
   await tx
     .updateTable('lists')

@@ -482,12 +482,15 @@ export class Supervisor implements ControlPlane {
   async #expireEntries(): Promise<void> {
     if (this.#isExpiringEntries || this.#isStopping) return;
     this.#isExpiringEntries = true;
+    const logFault = (error: unknown): void => {
+      this.#options.log.error({}, `ending entries of lists: ${messageOf(error)}`);
+    };
     try {
-      const revision = await this.store.ownLists.expireEntries();
+      const revision = await this.store.ownLists.expireEntries(logFault);
       // A failure is logged, kept for `status` and repeated.
       if (revision !== null) this.publish().catch(() => undefined);
     } catch (error) {
-      this.#options.log.error({}, `ending entries of lists: ${messageOf(error)}`);
+      logFault(error);
     } finally {
       this.#isExpiringEntries = false;
     }

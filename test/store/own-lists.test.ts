@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -29,6 +29,13 @@ async function anOwnList(fields: object = {}) {
     store.ownLists.editEntries(context, 'ours', change);
   const add = (...names: string[]) => edit({ add: names.map((name) => ({ name })) });
   return { clock, dataDir, store, edit, add };
+}
+
+/** What keeps the entries of a list fails the test. */
+function expire(store: Store): Promise<number | null> {
+  return store.ownLists.expireEntries((error) => {
+    throw error;
+  });
 }
 
 async function namesOf(store: Store): Promise<string[]> {
@@ -209,12 +216,12 @@ describe('an entry whose time is over', () => {
     const add = [{ name: 'a.example', expiresAt: NOON + 60 }, { name: 'b.example' }];
     await edit({ add });
     clock.second += 59;
-    expect(await store.ownLists.expireEntries()).toBeNull();
+    expect(await expire(store)).toBeNull();
     clock.second += 1;
-    expect(await store.ownLists.expireEntries()).toBe(3);
+    expect(await expire(store)).toBe(3);
     expect(await namesOf(store)).toEqual(['b.example']);
     expect(await linesOf(store)).toHaveLength(1);
-    expect(await store.ownLists.expireEntries()).toBeNull();
+    expect(await expire(store)).toBeNull();
     const [newest] = await store.auditPage({ before: null, limit: 1 });
     expect(newest).toMatchObject({ actor: 'entry expiry', action: 'install', resource: 'ours/2' });
   });
@@ -225,7 +232,7 @@ describe('an entry whose time is over', () => {
     await store.close();
     clock.second += 3_600;
     const again = await aListStore(new FakeInspector(), { clock, dataDir });
-    expect(await again.ownLists.expireEntries()).toBe(3);
+    expect(await expire(again)).toBe(3);
     expect((await again.lists()).get('ours')).toMatchObject({ contentSha256: '' });
   });
 
@@ -235,7 +242,7 @@ describe('an entry whose time is over', () => {
     await store.listVersions.approve(BORIS, { list: 'ours', version: 1 });
     await edit({ add: [{ name: 'c.example' }] });
     clock.second += 60;
-    await store.ownLists.expireEntries();
+    await expire(store);
     expect(await linesOf(store)).toEqual([expect.stringMatching(/^b\.example/)]);
     expect(await namesOf(store)).toEqual(['b.example', 'c.example']);
     const versions = await store.listVersions.versions({ list: 'ours' });
@@ -256,10 +263,64 @@ describe('an entry whose time is over', () => {
     await edit({ add: [{ name: 'google.example', expiresAt: NOON + 60 }, { name: 'c.example' }] });
     const { revision } = store;
     clock.second += 60;
-    expect(await store.ownLists.expireEntries()).toBe(revision);
+    expect(await expire(store)).toBe(revision);
     expect(await namesOf(store)).toEqual(['b.example', 'c.example']);
     expect((await store.lists()).get('ours')).toMatchObject({ version: 1, heldVersion: 3 });
   });
+});
+
+describe('entries end', () => {
+  test('where an edit that would keep or remove them waits', async () => {
+    const { clock, store, edit } = await anOwnList();
+    const soon = ['a.example', 'b.example'].map((name) => ({ name, expiresAt: NOON + 60 }));
+    await edit({ add: [...soon, { name: 'c.example' }] });
+    const add = [{ name: 'google.example' }, { name: 'b.example' }];
+    expect(await edit({ add, remove: ['a.example'] })).toMatchObject({ outcome: 'held' });
+    expect(await expire(store)).toBeNull();
+    clock.second += 60;
+    expect(await expire(store)).toBe(3);
+    expect(await linesOf(store)).toEqual([expect.stringMatching(/^c\.example/)]);
+    expect(await namesOf(store)).toEqual(['b.example', 'c.example', 'google.example']);
+    expect((await store.lists()).get('ours')).toMatchObject({ version: 3, heldVersion: 4 });
+    expect(await expire(store)).toBeNull();
+  });
+
+  test('and so does the wait of a version that is then what is in force', async () => {
+    const { clock, store, edit, add } = await anOwnList();
+    await add('b.example');
+    await edit({ add: [{ name: 'google.example', expiresAt: NOON + 60 }] });
+    clock.second += 60;
+    await expire(store);
+    expect((await store.lists()).get('ours')).toMatchObject({ version: 1, heldVersion: null });
+    const [newest] = await store.auditPage({ before: null, limit: 1 });
+    expect(newest).toMatchObject({ action: 'replace', resource: 'ours/2' });
+  });
+
+  test('in the other lists, whatever keeps those of one', async () => {
+    const { clock, store, edit } = await anOwnList();
+    const lists = [{ id: 'first', category: 'social', own: true }];
+    await store.applyDocument({ lists }, ACTOR);
+    const add = [{ name: 'a.example', expiresAt: NOON + 60 }, { name: 'b.example' }];
+    await store.ownLists.editEntries(ANNA, 'first', { add });
+    const lost = (await store.lists()).get('first')?.contentSha256 ?? '';
+    await edit({ add: [{ name: 'c.example', expiresAt: NOON + 60 }] });
+    rmSync(store.contents.pathOf(lost));
+    clock.second += 60;
+    const faults: unknown[] = [];
+    await store.ownLists.expireEntries((error) => faults.push(error));
+    expect(faults).toMatchObject([{ code: 'ENOENT' }]);
+    expect(await linesOf(store)).toEqual([]);
+  });
+});
+
+test('a list that takes its content from elsewhere by now has no entries left that could end', async () => {
+  const { clock, store, edit } = await anOwnList();
+  await edit({ add: [{ name: 'a.example', expiresAt: NOON + 60 }] });
+  const lists = [{ id: 'ours', category: 'social', url: 'https://a.example/list' }];
+  await store.applyDocument({ lists }, ACTOR);
+  clock.second += 60;
+  expect(await expire(store)).toBeNull();
+  expect(await store.db.selectFrom('list_entries').selectAll().execute()).toEqual([]);
 });
 
 test('a content of own entries says all of them again', async () => {
