@@ -141,6 +141,7 @@ export async function settleProposal(
       state,
     ));
   if (outcome === 'held') {
+    await pruneVersions(tx, record.id, record.versionsKept ?? VERSIONS_KEPT);
     return { version, entries: [...replaced, versionEntry('hold', null, version)] };
   }
   const installed = await installVersion(tx, record, version, context);
