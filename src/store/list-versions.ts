@@ -35,7 +35,7 @@ import {
   updateVersion,
   type VersionFilter,
 } from './list-version-rows.ts';
-import type { OwnLists } from './own-lists.ts';
+import { OWN_SOURCE, type OwnLists } from './own-lists.ts';
 import { readLists, type StoredList } from './records.ts';
 import { canonicalName } from './rule-name.ts';
 import { sealedFault } from './sealed-checks.ts';
@@ -137,23 +137,24 @@ export class ListVersions {
       const { stored, version } = await findVersion(tx, place);
       requireState(version, ['held', 'rejected'], 'Approving');
       const names = namesToApprove(version, always);
-      requireSealing(stored, version, 'Approving');
+      requireFit(stored, version, 'Approving');
       this.#requireContent(version);
       const { actor } = context;
       const at = this.#store.now();
       const approvers = withApprover(stored.record, version, actor);
-      await insertApprovedNames(tx, place.list, names, { actor, at });
       const decided = { approvers, decidedBy: actor, decidedAt: at };
       // One that was rejected waits again where one more has to approve it.
       const replaced = version.state === 'held' ? [] : await replaceHeld(tx, place.list, null);
       const approved = await updateVersion(tx, version, { ...decided, state: 'held' });
+      await this.#ownLists.resetEntries(tx, stored, approved.contentSha256);
       const entries = [...replaced, approvalEntry(version, approved, names)];
       if (!isApproved(stored.record, approved)) {
+        refuseNamesTooEarly(names);
         return this.#settled(tx, context, this.#store.revision(), approved, entries);
       }
+      await insertApprovedNames(tx, place.list, names, { actor, at });
       const revision = this.#store.revision() + 1;
       const installed = await installVersion(tx, stored.record, approved, { at, revision });
-      await this.#ownLists.resetEntries(tx, stored, approved.contentSha256);
       const all = [...entries, ...installed.entries];
       return this.#settled(tx, context, revision, installed.version, all);
     });
@@ -192,7 +193,7 @@ export class ListVersions {
           `Going back to version ${version.version} of list "${list}": it ${stateWords(version)}; valid: one that was in force`,
         );
       }
-      requireSealing(stored, version, 'Going back to');
+      requireFit(stored, version, 'Going back to');
       this.#requireContent(version);
       const at = this.#store.now();
       const revision = this.#store.revision() + 1;
@@ -359,9 +360,15 @@ function requireState(
   );
 }
 
-/** Neither an old serial of a sealed list, nor a sealed content in another one or the reverse. */
-function requireSealing({ record, report }: StoredList, version: ListVersion, doing: string): void {
-  const fault = sealedFault(record, report, version.report);
+/**
+ * Own lists have entries of their own, sealed ones a sealed file of a serial that is new.
+ * @throws AppError `VERSION_STATE`
+ */
+function requireFit({ record, report }: StoredList, version: ListVersion, doing: string): void {
+  const isForeign = record.own === true && version.source !== OWN_SOURCE;
+  const fault = isForeign
+    ? 'it came from elsewhere, before the list had entries of its own; valid: one of own entries'
+    : sealedFault(record, report, version.report);
   if (fault === null) return;
   throw new AppError(
     'VERSION_STATE',
@@ -402,6 +409,14 @@ function namesToApprove({ findings }: ListVersion, texts: readonly string[]): st
   });
   throwFaults(faults);
   return names;
+}
+
+/** One person alone does not open the gate for later updates. @throws AppError `DOCUMENT_INVALID` */
+function refuseNamesTooEarly(names: readonly string[]): void {
+  if (names.length === 0) return;
+  throwFaults([
+    'always: another person has to approve the version too; valid: with the approval that brings it into force',
+  ]);
 }
 
 function approvalEntry(

@@ -44,7 +44,8 @@ import type { WriteContext } from './write-context.ts';
 
 /** Takes away entries whose time is over; nobody's token has a space. */
 const EXPIRY_ACTOR = 'entry expiry';
-const SOURCE = 'own entries';
+/** Of every version of own entries. */
+export const OWN_SOURCE = 'own entries';
 
 export class OwnLists {
   readonly #store: StoreAccess;
@@ -83,7 +84,7 @@ export class OwnLists {
         const candidate = { record, contentSha256: content ?? '', isTrusted: false };
         const look = findLook(looks, candidate, fresh);
         refuseNames(look, edit);
-        const options = { source: SOURCE, isTakingUp: true };
+        const options = { source: OWN_SOURCE, isTakingUp: true };
         const proposal = await writeProposal(this.#store, tx, context, candidate, look, options);
         const { outcome, reasons } = proposal;
         const isLeftOut = outcome === 'refused' || (outcome === 'unchanged' && reasons.length > 0);
@@ -152,7 +153,7 @@ export class OwnLists {
         const [held] = await readVersions(tx, { list, state: 'held' });
         const candidate = { record, contentSha256, isTrusted: true };
         const look = findLook(looks, candidate, fresh);
-        const options = { source: SOURCE };
+        const options = { source: OWN_SOURCE };
         const done = await writeProposal(this.#store, tx, context, candidate, look, options);
         await writeEntries(tx, list, before, left);
         if (heldSha256 === contentSha256) {

@@ -489,6 +489,21 @@ describe('where two people are needed', () => {
     });
   });
 
+  test('a name is approved for good by whoever brings it into force, and by nobody before', async () => {
+    const store = await aListStore();
+    await aListInForce(store, TWO);
+    await store.listVersions.approve(BORIS, { list: 'a', version: 1 });
+    await propose(store, [...manyNames(10), 'google.example']);
+    const approve = (context: typeof ANNA, ...always: string[]) =>
+      store.listVersions.approve(context, { list: 'a', version: 2 }, always);
+    const error = await faultOf(approve(ANNA, 'google.example'));
+    expect(error.faults).toEqual([expect.stringMatching(/^always: another person/)]);
+    expect(await store.listVersions.approvedNames('a')).toEqual([]);
+    await approve(ANNA);
+    await approve(BORIS, 'google.example');
+    expect(await store.listVersions.approvedNames('a')).toMatchObject([{ actor: 'boris' }]);
+  });
+
   test('an approval is not carried over to another content', async () => {
     const store = await aListStore();
     await aListInForce(store, TWO);

@@ -6,7 +6,7 @@ import type { EntryEdit } from '../../src/store/list-entries.ts';
 import { type ListEntry, parseOwnContent, writeOwnContent } from '../../src/store/own-content.ts';
 import type { Store } from '../../src/store/store.ts';
 import { faultOf } from './a-household.ts';
-import { aListInForce, aListStore, FakeInspector } from './fake-inspector.ts';
+import { aListInForce, aListStore, FakeInspector, namesContent } from './fake-inspector.ts';
 import { ACTOR, aDataFolder } from './support.ts';
 
 const ANNA = { actor: 'anna' };
@@ -208,6 +208,30 @@ describe('an edit that the gate holds', () => {
       version: { state: 'in-force' },
     });
   });
+});
+
+test('a rejected version that waits again has its entries back, also while one more must approve it', async () => {
+  const { store, edit } = await anOwnList({ approvals: 2 });
+  await edit({ add: [{ name: 'c.example' }] }, { actor: 'carla' });
+  await edit({ add: [{ name: 'd.example' }] }, BORIS);
+  await store.listVersions.reject(ANNA, { list: 'ours', version: 2 });
+  await edit({ add: [{ name: 'e.example' }] });
+  expect(await store.listVersions.approve(BORIS, { list: 'ours', version: 2 })).toMatchObject({
+    version: { state: 'held', approvers: ['boris'] },
+  });
+  expect(await namesOf(store)).toEqual(['c.example', 'd.example']);
+});
+
+test('a version from elsewhere does not become entries', async () => {
+  const { store } = await anOwnList();
+  const lists = [{ id: 'web', category: 'social', url: 'https://a.example/list', approvals: 2 }];
+  await store.applyDocument({ lists }, ACTOR);
+  const contentSha256 = namesContent(store, ['x.example']);
+  await store.listVersions.propose(ANNA, { list: 'web', contentSha256, source: 'https' });
+  await store.applyDocument({ lists: [{ id: 'web', category: 'social', own: true }] }, ACTOR);
+  const error = await faultOf(store.listVersions.approve(BORIS, { list: 'web', version: 1 }));
+  expect(error.code).toBe('VERSION_STATE');
+  expect(error.message).toContain('it came from elsewhere');
 });
 
 describe('an entry whose time is over', () => {
