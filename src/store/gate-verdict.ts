@@ -58,11 +58,7 @@ export function judgeFirst(report: ListReport, { badPercentMax }: GateLimits): s
  * What holds an update back; of a first version nothing does, its findings are only shown.
  * @returns one sentence for each reason; empty: it passes
  */
-export function judgeUpdate(
-  _report: ListReport,
-  findings: GateFindings,
-  limits: GateLimits,
-): readonly string[] {
+export function judgeUpdate(findings: GateFindings, limits: GateLimits): readonly string[] {
   const reasons = [judgeSize(findings, limits)];
   if (!limits.isUrgent) reasons.push(judgePopular(findings));
   return [...reasons.filter((reason) => reason !== null), ...judgeNeverListable(findings)];

@@ -142,8 +142,9 @@ export class ListContents {
     for (const file of await readdir(this.#folder)) {
       if (used.has(file)) continue;
       const path = join(this.#folder, file);
-      const { mtimeMs } = await stat(path);
-      if (nowMs - mtimeMs < UNUSED_KEPT_MS) continue;
+      // An upload that ends now has its file renamed.
+      const found = await stat(path).catch(() => null);
+      if (found === null || nowMs - found.mtimeMs < UNUSED_KEPT_MS) continue;
       await rm(path, { force: true });
       removed++;
     }

@@ -77,7 +77,7 @@ export function judgeCandidate(
   const held = same.find(({ state }) => state === 'held') ?? null;
   if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
   const reasons = [
-    ...(findings === null ? [] : judgeUpdate(report, findings, limits)),
+    ...(findings === null ? [] : judgeUpdate(findings, limits)),
     ...(record.approvals === 2 ? ['each change of this list needs two people'] : []),
   ];
   return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };

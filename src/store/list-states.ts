@@ -46,6 +46,13 @@ export async function readListState(db: Db, list: string): Promise<ListState> {
   return row === undefined ? NO_STATE : (JSON.parse(row.state) as ListState);
 }
 
+/** By list; those without one remember nothing. */
+export async function readListStates(db: Db): Promise<(list: string) => ListState> {
+  const rows = await db.selectFrom('list_states').selectAll().execute();
+  const states = new Map(rows.map(({ list, state }) => [list, JSON.parse(state) as ListState]));
+  return (list) => states.get(list) ?? NO_STATE;
+}
+
 /** Nothing happens where the list is gone. */
 export async function writeListState(tx: Db, list: string, state: ListState): Promise<void> {
   const text = JSON.stringify(state);

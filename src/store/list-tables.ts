@@ -29,15 +29,16 @@ export const LIST_TABLES = [
   `create unique index list_version_held on list_versions (list) where state = 'held'`,
   `insert into list_versions (list, number, content_sha256, format, report, reasons, state, source,
        actor, approvals, created_at, installed_at)
-     select id, 1, content_sha256, format, report, '[]', 'in-force', 'apply', actor,
-       '{"authors":[],"approvers":[]}', at, at
+     select id, 1, content_sha256, format, report, '[]', 'in-force', 'apply',
+       coalesce(actor, 'offline'), '{"authors":[],"approvers":[]}', moment, moment
      from (
-       select lists.*,
-         coalesce((select actor from audit where kind = 'list' and resource = id
-           order by sequence desc limit 1), 'offline') as actor,
-         coalesce((select at from audit where kind = 'list' and resource = id
-           order by sequence desc limit 1), strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) as at
+       select lists.*, audit.actor,
+         coalesce(audit.at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) as moment
        from lists
+       left join (
+         select resource as list, max(sequence) as newest from audit where kind = 'list' group by resource
+       ) on list = lists.id
+       left join audit on audit.sequence = newest
      )`,
   `create table list_states (
      list text primary key references lists (id) on delete cascade,

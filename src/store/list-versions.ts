@@ -28,7 +28,7 @@ import { type ListCandidate, ListLooks, readGround, untilLooked } from './list-l
 import { installVersion, replaceHeld, versionEntry } from './list-proposals.ts';
 import { type Proposal, refuseContent, writeProposal } from './list-propose.ts';
 import type { GateFindings } from './list-report.ts';
-import { type ListState, readListState, writeListState } from './list-states.ts';
+import { type ListState, readListState, readListStates, writeListState } from './list-states.ts';
 import {
   type ListVersion,
   readVersions,
@@ -289,11 +289,12 @@ export class ListVersions {
   /** Lists with an address, a file or a zone transfer. */
   sources(): Promise<readonly ListSourceRow[]> {
     return this.#store.read(async (tx) => {
+      const stateOf = await readListStates(tx);
       const rows: ListSourceRow[] = [];
       for (const stored of (await readLists(tx)).values()) {
         const kind = sourceOf(stored.record);
         if (kind === 'contentSha256' || kind === 'own') continue;
-        rows.push({ stored, kind, state: await readListState(tx, stored.record.id) });
+        rows.push({ stored, kind, state: stateOf(stored.record.id) });
       }
       return rows;
     });

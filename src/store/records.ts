@@ -62,13 +62,13 @@ export interface StoredSubscriber extends Stored<SubscriberRecord> {
   readonly isBuiltin: boolean;
 }
 
-/** Services left out. */
 /** Ids of all categories by their bit, services among them. */
 export async function readCategoryIds(db: Db): Promise<Map<number, string>> {
   const rows = await db.selectFrom('categories').select(['bit', 'id']).execute();
   return new Map(rows.map(({ bit, id }) => [bit, id]));
 }
 
+/** Services left out. */
 export async function readCategories(db: Db): Promise<Map<string, StoredCategory>> {
   const rows = await db
     .selectFrom('categories')

@@ -16,7 +16,7 @@ function judge(
   findings: Partial<GateFindings>,
   limits: Partial<GateLimits> = {},
 ): readonly string[] {
-  return judgeUpdate(REPORT, { ...NOTHING, ...findings }, { ...GATE_DEFAULTS, ...limits });
+  return judgeUpdate({ ...NOTHING, ...findings }, { ...GATE_DEFAULTS, ...limits });
 }
 
 describe('the size of an update', () => {

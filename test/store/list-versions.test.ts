@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -566,6 +566,12 @@ describe('going back', () => {
     const lost = await faultOf(again.listVersions.rollback(ANNA, { list: 'a', version: 2 }));
     expect(lost.code).toBe('CONTENT_UNKNOWN');
   });
+});
+
+test('a file that is gone from the contents once it was listed ends no sweep', async () => {
+  const store = await aListStore();
+  symlinkSync('/nowhere/renamed', join(store.dataDir, 'lists', 'upload.tmp'));
+  expect(await store.contents.removeUnused(new Set(), Date.now())).toBe(0);
 });
 
 test('a number is never given out twice, whatever is pruned', async () => {

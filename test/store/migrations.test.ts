@@ -35,10 +35,13 @@ async function anOldDatabase(): Promise<string> {
     insert into addresses values (x'${prefix}', 1);
     insert into sessions values (x'${prefix}', 2, 9999999999);
     insert into rules values ('subscriber', 1, 'deny', 'a.example'), ('plan', 1, 'allow', 'b.example');
-    insert into lists values ('a', 'adult', 'hosts', 1, 0, 'a.txt', '${CONTENT}', '${REPORT}', 2);
+    insert into lists values ('a', 'adult', 'hosts', 1, 0, 'a.txt', '${CONTENT}', '${REPORT}', 2),
+      ('b', 'adult', 'hosts', 1, 0, '', '${CONTENT}', '${REPORT}', 2);
     insert into audit (revision, at, actor, action, kind, resource, previous_hash, hash) values
-      (2, '2026-01-02T03:04:05.000Z', 'anna', 'create', 'list', 'a', '', 'h');
-    insert or replace into meta values ('auditHead', '1 h'), ('revision', '3'), ('nextCategoryBit', '1');`);
+      (1, '2026-01-01T03:04:05.000Z', 'boris', 'create', 'list', 'a', '', 'f'),
+      (2, '2026-01-02T03:04:05.000Z', 'anna', 'update', 'list', 'a', 'f', 'g'),
+      (3, '2026-01-03T03:04:05.000Z', 'carla', 'create', 'plan', 'a', 'g', 'h');
+    insert or replace into meta values ('auditHead', '3 h'), ('revision', '3'), ('nextCategoryBit', '1');`);
   await db.destroy();
   return folder;
 }
@@ -86,5 +89,6 @@ test('what a list holds becomes its version 1, with who brought it and when', as
       ...{ list: 'a', version: 1, state: 'in-force', actor: 'anna', createdAt: at },
       ...{ authors: [], reasons: [], findings: null, report: { entries: 7 } },
     },
+    { list: 'b', version: 1, state: 'in-force', actor: 'offline' },
   ]);
 });
