@@ -165,6 +165,26 @@ describe('appealing', () => {
     expect((await visit('GET', `${CHECK}?name=shop.example`)).statusCode).toBe(200);
   });
 
+  test('what is refused for its form is counted, and a body that is too long is not read', async () => {
+    const { api, visit } = await aDesk({ perAddressPerMinute: 20 });
+    const long = await visit('POST', OWN, { name: 'shop.example', message: 'x'.repeat(8_200) });
+    expect(long.statusCode).toBe(413);
+    const post = (payload: string): Promise<Answer> =>
+      api.inject({
+        method: 'POST',
+        url: OWN,
+        remoteAddress: '192.0.2.1',
+        headers: { host: 'desk.example.net', 'content-type': 'application/json' },
+        payload,
+      });
+    expect((await post('{"name":')).statusCode).toBe(400);
+    const limited = await post('{"name":');
+    expect(limited.json()).toMatchObject({ status: 429, code: 'DESK_LIMITED' });
+    expect(Number(limited.headers['retry-after'])).toBe(60);
+    expect((await visit('GET', `${OWN}/no-id`)).statusCode).toBe(429);
+    expect((await visit('GET', CHECK)).statusCode).toBe(429);
+  });
+
   test('the contact is taken back by whoever has the id, and is in no answer to strangers', async () => {
     const { visit, appeal, store } = await aDesk();
     const id = await appeal({ contact: 'me@example.org', message: 'please' });

@@ -33,6 +33,11 @@ export interface DeskRouteOptions {
 
 /** What an appeal costs beside a question: it makes work for a person. */
 const APPEAL_COST = 10;
+/** What comes is from strangers: an appeal at its longest, and no more. */
+const BODY_BYTES_MAX = 8 * 1024;
+
+/** Counts a request before anything of it is read, and so those that are refused for their form too. */
+type Take = (cost: number) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
 const name = Type.String({ minLength: 1, maxLength: 1_000, description: 'a domain name' });
 
@@ -83,7 +88,7 @@ export function addDeskRoutes(
 ): void {
   const limits = { perAddress: desk.perAddressPerMinute, inAll: desk.perMinute };
   const throttle = new DeskThrottle(limits, monotonicMs);
-  const take = (request: FastifyRequest, reply: FastifyReply, cost: number): void => {
+  const take: Take = (cost) => async (request, reply) => {
     const waitSeconds = throttle.take(clientKey(request.ip), cost);
     if (waitSeconds === 0) return;
     metrics.countDeskQuestion('limited');
@@ -101,9 +106,9 @@ export function addDeskRoutes(
         response: { 200: CheckSchema },
       },
       config,
+      onRequest: take(1),
     },
     async (request, reply) => {
-      take(request, reply, 1);
       const found = await checkName(request.query.name, desk.plan, controlPlane);
       metrics.countDeskQuestion(found.isBlocked ? 'blocked' : 'open');
       return reply.header('cache-control', 'no-store').send(found);
@@ -120,9 +125,10 @@ export function addDeskRoutes(
         response: { 201: OwnAppealSchema },
       },
       config,
+      bodyLimit: BODY_BYTES_MAX,
+      onRequest: take(APPEAL_COST),
     },
     async (request, reply) => {
-      take(request, reply, APPEAL_COST);
       const { message = '', contact = null } = request.body;
       const found = await checkName(request.body.name, desk.plan, controlPlane);
       if (!found.canAppeal || found.category === null) {
@@ -138,11 +144,7 @@ export function addDeskRoutes(
 }
 
 /** For whoever has the id of an appeal. */
-function addOwnAppealRoutes(
-  app: ApiInstance,
-  { store }: ControlPlane,
-  take: (request: FastifyRequest, reply: FastifyReply, cost: number) => void,
-): void {
+function addOwnAppealRoutes(app: ApiInstance, { store }: ControlPlane, take: Take): void {
   const shared = { tags, security, params: IdParams, response: { 200: OwnAppealSchema } };
   const find = async (id: string): Promise<object> => {
     const appeal = await store.appeals.find(id);
@@ -151,17 +153,20 @@ function addOwnAppealRoutes(
   };
   app.get(
     '/api/v1/desk/appeals/:id',
-    { schema: { ...shared, description: 'What became of an appeal.' }, config },
+    { schema: { ...shared, description: 'What became of an appeal.' }, config, onRequest: take(1) },
     async (request, reply) => {
-      take(request, reply, 1);
       return reply.header('cache-control', 'no-store').send(await find(request.params.id));
     },
   );
   app.delete(
     '/api/v1/desk/appeals/:id/contact',
-    { schema: { ...shared, description: 'Takes the contact of an appeal back.' }, config },
+    {
+      schema: { ...shared, description: 'Takes the contact of an appeal back.' },
+      bodyLimit: BODY_BYTES_MAX,
+      config,
+      onRequest: take(1),
+    },
     async (request, reply) => {
-      take(request, reply, 1);
       await store.appeals.forgetContact(request.params.id);
       return reply.header('cache-control', 'no-store').send(await find(request.params.id));
     },
