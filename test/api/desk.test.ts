@@ -1,8 +1,9 @@
 /** The over-blocking desk over HTTP: strangers on one side, editors on the other. */
 
 import type { InjectOptions } from 'fastify';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
+import { AppError } from '../../src/lib/errors.ts';
 import { aHouse, type Answer, type ApiUnderTest, bearerOf, TestClock } from './support.ts';
 
 const DESK = { ...CONFIG_DEFAULTS.desk, enabled: true, plan: 'kids' };
@@ -277,6 +278,54 @@ describe('answering', () => {
     expect((await store.lists()).get('adult-a')?.record).toMatchObject({
       except: ['shop.example'],
     });
+  });
+
+  test('what a list has become meanwhile is not undone: it is accepted again', async () => {
+    const { appeal, ask, store, visit } = await aDesk();
+    const id = await appeal();
+    const contentSha256 = store.contents.save(Buffer.from('shop.example\nnew.example\n')).sha256;
+    const newer = { lists: [{ id: 'adult-a', category: 'adult', contentSha256 }] };
+    const apply = store.applyDocument.bind(store);
+    vi.spyOn(store, 'applyDocument').mockImplementationOnce(async (document, context) => {
+      await apply(newer, { actor: 'another' });
+      return apply(document, context);
+    });
+    const late = await ask('POST', `${APPEALS}/${id}/accept`, {});
+    expect(late.json()).toMatchObject({ status: 412, code: 'PRECONDITION_FAILED' });
+    expect((await visit('GET', `${OWN}/${id}`)).json()).toMatchObject({ state: 'open' });
+    const again = await ask('POST', `${APPEALS}/${id}/accept`, {});
+    expect(again.json()).toMatchObject({ answered: 1, lists: ['adult-a'] });
+    expect((await store.lists()).get('adult-a')?.record).toMatchObject({
+      contentSha256,
+      except: ['shop.example'],
+    });
+  });
+
+  test('whatever is written goes into force, even where somebody else answers first', async () => {
+    const { appeal, ask, store, controlPlane } = await aDesk();
+    const { revision } = store;
+    const fault = new AppError('APPEAL_ANSWERED', 'another was faster');
+    vi.spyOn(store.appeals, 'answer').mockRejectedValueOnce(fault);
+    const late = await ask('POST', `${APPEALS}/${await appeal()}/accept`, {});
+    expect(late.json()).toMatchObject({ status: 409, code: 'APPEAL_ANSWERED' });
+    expect(controlPlane.revisionInForce).toBe(revision + 1);
+  });
+
+  test('of several lists each is corrected, whatever key the request has', async () => {
+    const { appeal, ask, store, controlPlane } = await aDesk();
+    const contentSha256 = store.contents.save(Buffer.from('shop.example\n')).sha256;
+    const lists = [{ id: 'adult-b', category: 'adult', contentSha256 }];
+    expect((await ask('POST', '/api/v1/apply', { document: { lists } })).statusCode).toBe(200);
+    controlPlane.listsOf.set('adult', ['adult-a', 'adult-b']);
+    const path = `${APPEALS}/${await appeal()}/accept`;
+    const refused = await ask('POST', path, {}, { headers: { 'idempotency-key': 'a b' } });
+    expect(refused.statusCode).toBe(400);
+    const done = await ask('POST', path, {}, { headers: { 'idempotency-key': 'one' } });
+    expect(done.json()).toMatchObject({ answered: 1, lists: ['adult-a', 'adult-b'] });
+    for (const id of ['adult-a', 'adult-b']) {
+      const list = (await store.lists()).get(id);
+      expect([id, list?.record]).toMatchObject([id, { except: ['shop.example'] }]);
+    }
   });
 
   test('where no list of the category holds it nothing is accepted', async () => {

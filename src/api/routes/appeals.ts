@@ -1,7 +1,8 @@
 /**
  * The editor's side of the over-blocking desk. Accepting an appeal corrects the lists that hold the name: it
  * becomes an exception of each of them (`except`), as a write of policy like any other. First the lists,
- * then the appeal: what breaks off between the two is accepted again and changes nothing twice.
+ * which go into force whatever comes then, and then the appeal: what breaks off between the two is
+ * accepted again and changes nothing twice. So it needs no key against being repeated.
  */
 
 import type { FastifyRequest } from 'fastify';
@@ -16,7 +17,7 @@ import type { ApiInstance } from '../api-instance.ts';
 import { checkListSettings } from '../list-role.ts';
 import { pageOf, pageQuery, sliceAfter } from '../paging.ts';
 import { secondText } from '../timestamp.ts';
-import { publishWritten, WaitSchema, writeContextOf, written } from '../write-request.ts';
+import { checkWriteHeaders, publishWritten, WaitSchema, written } from '../write-request.ts';
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
 
@@ -102,13 +103,16 @@ export function addAppealRoutes(app: ApiInstance, controlPlane: ControlPlane): v
     },
     async (request) => {
       const { answer: sentence = null, categories } = request.body;
+      checkWriteHeaders(request);
       const appeal = await findOpen(request.params.id, controlPlane);
       const wanted = categories ?? [appeal.category];
-      const { lists, revision } = await correct(appeal.name, wanted, controlPlane, request);
-      const how = { state: 'accepted', answer: sentence } as const;
-      const answered = await store.appeals.answer(appeal.id, how, { actor: request.actor });
+      const holding = await findHolding(appeal.name, wanted, controlPlane, request);
+      const revision = await correct(appeal.name, holding, controlPlane, request);
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
+      const how = { state: 'accepted', answer: sentence } as const;
+      const answered = await store.appeals.answer(appeal.id, how, { actor: request.actor });
+      const lists = holding.map(({ record }) => record.id);
       return { answered: answered.length, lists, revision, isInForce };
     },
   );
@@ -151,16 +155,15 @@ async function findOpen(id: string, { store }: ControlPlane): Promise<StoredAppe
   throw new AppError('APPEAL_ANSWERED', `Appeal "${id}" is ${appeal.state} already`);
 }
 
-/** @throws AppError `APPEAL_IMPOSSIBLE` where no list of the categories holds the name */
-async function correct(
+/** @throws AppError `APPEAL_IMPOSSIBLE` where no list of the categories holds the name; `FORBIDDEN` */
+async function findHolding(
   name: string,
   categories: readonly string[],
   controlPlane: ControlPlane,
   request: FastifyRequest,
-): Promise<{ readonly lists: readonly string[]; readonly revision: number }> {
-  const { store } = controlPlane;
+): Promise<readonly StoredList[]> {
   const found = await controlPlane.findLists(name, categories);
-  const stored = await store.lists();
+  const stored = await controlPlane.store.lists();
   const holding = [...new Set(found)].flatMap((id) => stored.get(id) ?? []);
   if (holding.length === 0) {
     const services = found.filter((id) => id.startsWith(SERVICE_PREFIX));
@@ -171,9 +174,34 @@ async function correct(
     );
   }
   for (const { record } of holding) await checkListSettings(request, controlPlane, record.id, null);
-  const document = { lists: holding.map(({ record }) => withException(record, name)) };
-  const { revision } = await store.applyDocument(document, writeContextOf(request));
-  return { lists: holding.map(({ record }) => record.id), revision };
+  return holding;
+}
+
+/**
+ * A write for each list, so that none takes back what the list has become since it was read.
+ * @returns the revision that holds them all
+ * @throws AppError `PRECONDITION_FAILED` where one has changed: to be accepted again
+ */
+async function correct(
+  name: string,
+  holding: readonly StoredList[],
+  controlPlane: ControlPlane,
+  request: FastifyRequest,
+): Promise<number> {
+  let newest = 0;
+  try {
+    for (const { record, revision } of holding) {
+      const expectation = { kind: 'list', id: record.id, state: revision } as const;
+      const context = { actor: request.actor, expectation };
+      const document = { lists: [withException(record, name)] };
+      newest = (await controlPlane.store.applyDocument(document, context)).revision;
+    }
+  } catch (error) {
+    // Those before it are written, and nobody else would publish them.
+    if (newest > 0) await publishWritten(newest, controlPlane, request, false);
+    throw error;
+  }
+  return newest;
 }
 
 function withException(record: StoredList['record'], name: string): object {
