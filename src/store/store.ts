@@ -465,8 +465,10 @@ export class Store {
    */
   async sweepEnded(): Promise<number> {
     return this.#enqueue(async () => {
+      const ended = await this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds()));
+      // Last, so that a fault of the folder keeps no row.
       await this.contents.removeUnused(await readUsedContents(this.db), this.#clock.wallMs());
-      return this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds()));
+      return ended;
     });
   }
 

@@ -496,12 +496,18 @@ export class Supervisor implements ControlPlane {
     }
   }
 
+  /** Each by itself: appeals hold what people wrote, and go on their day whatever else fails. */
   async #sweepEnded(): Promise<void> {
-    try {
-      await this.store.sweepEnded();
-      await this.store.appeals.sweep(this.#config.desk.appealDays);
-    } catch (error) {
-      this.#options.log.error({}, `taking away what has ended: ${messageOf(error)}`);
+    const { appealDays } = this.#config.desk;
+    for (const sweep of [
+      () => this.store.appeals.sweep(appealDays),
+      () => this.store.sweepEnded(),
+    ]) {
+      try {
+        await sweep();
+      } catch (error) {
+        this.#options.log.error({}, `taking away what has ended: ${messageOf(error)}`);
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { AnswerLinks } from '../../src/store/answer-link.ts';
 import { budgetKey } from '../../src/store/compile-households.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -82,6 +82,15 @@ describe('a grant', () => {
     expect(await nextDay.sweepEnded()).toBe(1);
     expect(await nextDay.sweepEnded()).toBe(0);
     expect(nextDay.revision).toBe(revision);
+  });
+
+  test('is swept even where contents of lists cannot be', async () => {
+    const { store, wait } = await aTimedStore();
+    await store.grant({ ...OWNER, target: 'games', minutes: 60 }, ACTOR);
+    wait(3600 + 86_400);
+    vi.spyOn(store.contents, 'removeUnused').mockRejectedValueOnce(new Error('EACCES'));
+    await expect(store.sweepEnded()).rejects.toThrow('EACCES');
+    expect(await store.sweepEnded(), 'of what had ended').toBe(0);
   });
 
   test('is there again when a clock that leapt ahead is set back', async () => {
