@@ -193,6 +193,13 @@ describe('faults', () => {
     expect(faults).toHaveLength(14);
   });
 
+  it('are limits of the desk under which no appeal could ever be made', () => {
+    expect(faultsOf(() => load('desk: { perAddressPerMinute: 9, perMinute: 9 }'))).toEqual([
+      'desk.perAddressPerMinute: 9; valid: a whole number from 10 to 100000',
+      'desk.perMinute: 9; valid: a whole number from 10 to 100000',
+    ]);
+  });
+
   it('of YAML itself name the line', () => {
     expect(faultsOf(() => load('listen: [\n'))[0]).toMatch(/ at line 2, column 1$/);
     expect(faultsOf(() => load('workers: 1\nworkers: 2\n'))[0]).toMatch(/unique/);
