@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, ChangeCounts } from '../store/changes.ts';
 import type { ApplyResult } from '../store/store.ts';
+import { plain } from './output.ts';
 import { wordsOf } from './setting-words.ts';
 
 const LINES_MAX = 200;
@@ -46,7 +47,7 @@ export function describeReports(result: Pick<ApplyResult, 'changes' | 'listRepor
     const head = `  list ${id}: ${report.format}, ${report.entries} names${tail}`;
     const faults = report.faults
       .slice(0, 3)
-      .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${text}`);
+      .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${plain(text)}`);
     return [head, ...faults];
   });
 }

@@ -27,6 +27,11 @@ export function describeError(error: unknown): string {
   return [`stairgate: ${sentence}`, ...error.faults.map((fault) => `  ${fault}`)].join('\n');
 }
 
+/** What others wrote, such as a line of a list: nothing is left in it that a terminal would obey. */
+export function plain(text: string): string {
+  return text.replace(/\p{C}/gu, '?');
+}
+
 /** Columns as wide as their widest cell, under their headings. */
 export function formatTable(
   headings: readonly string[],

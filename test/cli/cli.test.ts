@@ -167,6 +167,21 @@ describe('asking the API', () => {
     });
   });
 
+  it('shows the line of a list without what a terminal would obey', async () => {
+    write('admin.token', 'sg_secret\n');
+    const base = { name: 'a.example', type: 'A', client: '192.0.2.1', at: 'now', reason: '' };
+    const decided = { row: 0, decision: 'block', blockingMode: null, edeCode: null };
+    const none = { nextChange: null, categories: [], rows: [], verdictClass: 'policy' };
+    const place = { list: 'a', version: null, since: null, line: 7 };
+    const evidence = [{ ...place, text: 'a.example \u001b]0;x\u0007\u009b2J\u202e' }];
+    const body = { ...base, ...decided, ...none, evidence };
+    await withServer({ status: 200, body }, async (admin) => {
+      const flags = ['--admin', admin, '--data-dir', folder];
+      const { out } = await run('explain', 'a.example', ...flags);
+      expect(out).toContain('list a, line 7: a.example ?]0;x??2J?');
+    });
+  });
+
   it('shows what each list is good for as a table, beside the lists themselves', async () => {
     write('admin.token', 'sg_secret\n');
     const shape = { category: 'adult', hits: 40 };

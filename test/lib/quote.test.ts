@@ -19,6 +19,13 @@ describe('a quoted value', () => {
     expect([NaN, Infinity, -Infinity].map(quote)).toEqual(['NaN', 'Infinity', '-Infinity']);
   });
 
+  it('shows what a terminal would obey, or nobody would see, as its number', () => {
+    expect(quote('\u009b2J')).toBe('"\\u009b2J"');
+    expect(quote('a\u202eb\u007f')).toBe('"a\\u202eb\\u007f"');
+    expect(quote({ 'a\u200b': '\u{e0001}' })).toBe('{"a\\u200b":"\\udb40\\udc01"}');
+    expect(quote('\u202e'.repeat(100))).toHaveLength(81);
+  });
+
   it('is cut after 80 characters', () => {
     const whole = [{ name: 'a"b', list: [1, 2, 3] }, ...Array.from({ length: 50 }, String)];
     expect(quote(whole)).toBe(`${JSON.stringify(whole).slice(0, 80)}…`);
