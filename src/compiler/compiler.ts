@@ -66,6 +66,8 @@ interface Job {
 export class Compiler implements ContentInspector {
   /** The names that are asked for most, the most asked first; whoever knows them says how to ask. */
   askedNames: () => readonly AskedName[] = () => [];
+  /** Those of them that an update of a list must not block unseen. */
+  popularNames: () => readonly AskedName[] = () => [];
   readonly #options: CompilerOptions;
   readonly #clock: Clock;
   readonly #sealing: () => SealingKeys;
@@ -187,7 +189,7 @@ export class Compiler implements ContentInspector {
   ): Promise<GateFindings> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const asked = this.askedNames();
+    const asked = this.popularNames();
     const done = await this.#run({
       kind: 'compare',
       job,

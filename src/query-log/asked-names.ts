@@ -15,6 +15,8 @@ const NAMES_COUNTED = 16_384;
 const NAMES_SHOWN = 10_000;
 /** A name that was met less often is not shown: who asked it might be known by it. */
 const SAMPLES_MIN = 4;
+/** Of all samples, for a name to be a popular one: else a single client could make names popular that it likes. */
+const POPULAR_SHARE = 1 / 2_000;
 const ROUND_MS = 1_000;
 /** Taken from one ring in a round; what comes faster is dropped by the workers. */
 const NAMES_A_ROUND = 2_000;
@@ -38,6 +40,8 @@ export interface AskedCount {
 export class AskedNames {
   readonly #options: AskedNamesOptions;
   readonly #names = new TopList(NAMES_COUNTED);
+  /** Of all names; halved with their counts. */
+  #samples = 0;
   #halvedAtMs: number;
   #timer: NodeJS.Timeout | null = null;
 
@@ -61,18 +65,31 @@ export class AskedNames {
   /** One round; the timer does the same. */
   drain(): void {
     for (const ring of this.#options.rings()) {
-      for (const { name } of readEvents(ring, NAMES_A_ROUND)) this.#names.add(nameToText(name));
+      for (const { name } of readEvents(ring, NAMES_A_ROUND)) {
+        this.#names.add(nameToText(name));
+        this.#samples++;
+      }
     }
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#halvedAtMs < DAY_MS) return;
     this.#halvedAtMs = nowMs;
     this.#names.halve();
+    this.#samples /= 2;
   }
 
   /** The most asked first. */
   top(): AskedCount[] {
+    return this.#top(SAMPLES_MIN);
+  }
+
+  /** Those of them that an update of a list must not block unseen. */
+  popular(): AskedCount[] {
+    return this.#top(Math.max(SAMPLES_MIN, this.#samples * POPULAR_SHARE));
+  }
+
+  #top(samplesMin: number): AskedCount[] {
     return this.#names
-      .top(NAMES_SHOWN, SAMPLES_MIN)
+      .top(NAMES_SHOWN, samplesMin)
       .map(({ key, count }) => ({ name: key, count: count * this.#options.queriesASample }));
   }
 }

@@ -151,6 +151,7 @@ export class Supervisor implements ControlPlane {
       queriesASample: QUERIES_A_SAMPLE,
     });
     compiler.askedNames = () => this.#askedNames.top();
+    compiler.popularNames = () => this.#askedNames.popular();
     const inForce = {
       seed,
       images: stored?.images ?? null,

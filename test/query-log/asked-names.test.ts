@@ -82,4 +82,27 @@ describe('the most asked names', () => {
     names.drain();
     expect(names.top()).toEqual([{ name: 'often.example', count: 100 }]);
   });
+
+  test('hold an update back only where they have a share of all queries', () => {
+    const ring = createEventRing(65_536);
+    const names = new AskedNames({ clock, rings: () => [ring], queriesASample: 10 });
+    const often = (): string[] => {
+      names.drain();
+      return names.popular().map(({ name }) => name);
+    };
+    ask(ring, 'c2.example', 4);
+    expect(often()).toEqual(['c2.example']);
+    for (let round = 0; round < 24; round++) {
+      ask(ring, 'www.example.org', 500);
+      names.drain();
+    }
+    expect(often(), 'with 4 in 12,004').toEqual(['www.example.org']);
+    expect(names.top()).toHaveLength(2);
+    ask(ring, 'c2.example', 3);
+    expect(often()).toEqual(['www.example.org', 'c2.example']);
+    clock.nowMs += 86_400_000;
+    expect(often(), 'half of all').toEqual(['www.example.org']);
+    ask(ring, 'c2.example', 1);
+    expect(often(), '4 in 6,004').toEqual(['www.example.org', 'c2.example']);
+  });
 });
