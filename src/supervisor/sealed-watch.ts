@@ -5,11 +5,13 @@
  *
  *     fresh ── three quarters of the deadline ─▶ ageing, a warning ── the deadline ─▶ overdue, an error
  *
- * Age is an alarm only: an old version stays in force.
+ * Age is an alarm only: an old version stays in force. A list that has no version yet is overdue: nothing of
+ * what it is meant to block is blocked.
  */
 
 import { readSealedSection, type SealedRecord } from '../blocklist/sealed/sealed-section.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { AttestedVersion } from '../sealing/attestation.ts';
 import type { MetricSample, SealedListStatus } from './control-plane-contract.ts';
 import type { Log } from './log.ts';
@@ -24,7 +26,7 @@ const REPEAT_MS = 3_600_000;
 type Freshness = SealedListStatus['freshness'];
 
 interface Installed {
-  readonly sha256: string;
+  readonly record: SealedRecord;
   readonly sinceMs: number;
 }
 
@@ -35,6 +37,8 @@ interface Alarm {
 
 export interface SealedWatchOptions {
   readonly images: () => OpenedImages | null;
+  /** The ids of those that the policy has, in force or not. */
+  readonly sealedLists: () => Promise<readonly string[]>;
   readonly freshnessSeconds: () => number;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,6 +47,7 @@ export interface SealedWatchOptions {
 export class SealedWatch {
   readonly #options: SealedWatchOptions;
   #installed: ReadonlyMap<string, Installed> = new Map();
+  #wanted: readonly string[] = [];
   readonly #alarms = new Map<string, Alarm>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -52,10 +57,10 @@ export class SealedWatch {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.check();
+      void this.round();
     }, CHECK_INTERVAL_MS);
     this.#timer.unref();
-    this.check();
+    void this.round();
   }
 
   stop(): void {
@@ -67,13 +72,25 @@ export class SealedWatch {
     const nowMs = this.#options.clock.wallMs();
     const before = this.#installed;
     this.#installed = new Map(
-      this.#records().map(({ list, sha256 }) => {
-        const known = before.get(list);
-        return [list, known?.sha256 === sha256 ? known : { sha256, sinceMs: nowMs }];
+      this.#records().map((record) => {
+        const known = before.get(record.list);
+        const isSame = known?.record.sha256 === record.sha256;
+        return [record.list, { record, sinceMs: isSame ? known.sinceMs : nowMs }];
       }),
     );
-    for (const list of this.#alarms.keys())
-      if (!this.#installed.has(list)) this.#alarms.delete(list);
+    // What has just gone was removed, unless the next round finds it in the policy still.
+    const isGone = (list: string): boolean => before.has(list) && !this.#installed.has(list);
+    this.#wanted = this.#wanted.filter((list) => !isGone(list));
+    this.check();
+  }
+
+  /** Looks which lists there are, and gives the alarms that are due; the timer does the same. */
+  async round(): Promise<void> {
+    try {
+      this.#wanted = await this.#options.sealedLists();
+    } catch (error) {
+      this.#options.log.warn({}, `reading which lists are sealed: ${messageOf(error)}`);
+    }
     this.check();
   }
 
@@ -81,27 +98,33 @@ export class SealedWatch {
   check(): void {
     const { clock, log, freshnessSeconds } = this.#options;
     const nowMs = clock.wallMs();
+    const missing = this.#missing();
+    for (const list of this.#alarms.keys()) {
+      if (!this.#installed.has(list) && !missing.includes(list)) this.#alarms.delete(list);
+    }
+    for (const list of missing) {
+      if (!this.#isDue(list, 'overdue', nowMs)) continue;
+      log.error({ list }, 'a sealed list has no version in force: nothing of it is blocked');
+    }
     for (const { list, serial, ageSeconds, freshness } of this.states()) {
-      const last = this.#alarms.get(list);
-      const isSame = last?.freshness === freshness;
-      if (isSame && (freshness === 'fresh' || nowMs - last.atMs < REPEAT_MS)) continue;
-      this.#alarms.set(list, { freshness, atMs: nowMs });
+      const isNew = !this.#alarms.has(list);
+      if (!this.#isDue(list, freshness, nowMs)) continue;
       const figures = { list, serial, ageSeconds, freshnessSeconds: freshnessSeconds() };
       if (freshness === 'overdue') {
         log.error(figures, 'a sealed list is older than it may be: get a newer version');
       } else if (freshness === 'ageing') {
         log.warn(figures, 'a sealed list will soon be older than it may be: get a newer version');
-      } else if (last !== undefined) {
+      } else if (!isNew) {
         log.info(figures, 'a sealed list is fresh again');
       }
     }
   }
 
-  /** Those that every worker decides with. */
+  /** Those that every worker decides with, or did until the swap that is under way. */
   states(): readonly SealedListStatus[] {
     const { clock, freshnessSeconds } = this.#options;
     const deadline = freshnessSeconds();
-    return this.#inForce().map(({ record, sinceMs }) => {
+    return [...this.#installed.values()].map(({ record, sinceMs }) => {
       const { list, serial, sealedAtSecond, sha256, names } = record;
       const ageSeconds = Math.max(0, Math.floor(clock.wallMs() / 1000) - sealedAtSecond);
       return {
@@ -119,36 +142,35 @@ export class SealedWatch {
 
   /** What may be attested of a list; null where no version of it is in force everywhere. */
   versionInForce(list: string, workers: number): AttestedVersion | null {
-    const found = this.#inForce().find(({ record }) => record.list === list);
+    const found = this.#installed.get(list);
     if (found === undefined) return null;
+    const published = this.#records().find((record) => record.list === list);
+    if (published?.sha256 !== found.record.sha256) return null;
     const { serial, sealedAtSecond, sha256, names } = found.record;
     return { list, serial, sealedAtSecond, sha256, names, inForceSinceMs: found.sinceMs, workers };
   }
 
   samples(): readonly MetricSample[] {
-    return this.states().flatMap(({ list, serial, names, ageSeconds, freshness }) => {
-      const gauge = (name: string, help: string, value: number): MetricSample => ({
-        name: `stairgate_sealed_list_${name}`,
-        help,
-        kind: 'gauge',
-        labels: { list },
-        value,
-      });
-      return [
-        gauge('age_seconds', 'Time since the version in force was sealed', ageSeconds),
-        gauge('overdue', 'Whether it is older than it may be', freshness === 'overdue' ? 1 : 0),
-        gauge('serial', 'The version in force', serial),
-        gauge('names', 'Names of the version in force', names),
-      ];
-    });
+    const inForce = this.states().flatMap(({ list, serial, names, ageSeconds, freshness }) => [
+      gauge(list, 'age_seconds', 'Time since the version in force was sealed', ageSeconds),
+      overdueGauge(list, freshness === 'overdue'),
+      gauge(list, 'serial', 'The version in force', serial),
+      gauge(list, 'names', 'Names of the version in force', names),
+    ]);
+    return [...inForce, ...this.#missing().map((list) => overdueGauge(list, true))];
   }
 
-  #inForce(): { readonly record: SealedRecord; readonly sinceMs: number }[] {
-    return this.#records().flatMap((record) => {
-      const installed = this.#installed.get(record.list);
-      if (installed?.sha256 !== record.sha256) return [];
-      return [{ record, sinceMs: installed.sinceMs }];
-    });
+  /** Notes the alarm where it is due. */
+  #isDue(list: string, freshness: Freshness, nowMs: number): boolean {
+    const last = this.#alarms.get(list);
+    const isSame = last?.freshness === freshness;
+    if (isSame && (freshness === 'fresh' || nowMs - last.atMs < REPEAT_MS)) return false;
+    this.#alarms.set(list, { freshness, atMs: nowMs });
+    return true;
+  }
+
+  #missing(): readonly string[] {
+    return this.#wanted.filter((list) => !this.#installed.has(list));
   }
 
   #records(): readonly SealedRecord[] {
@@ -160,4 +182,17 @@ export class SealedWatch {
 function freshnessOf(ageSeconds: number, deadlineSeconds: number): Freshness {
   if (ageSeconds >= deadlineSeconds) return 'overdue';
   return ageSeconds >= deadlineSeconds * AGEING_AFTER ? 'ageing' : 'fresh';
+}
+
+function overdueGauge(list: string, isOverdue: boolean): MetricSample {
+  return gauge(
+    list,
+    'overdue',
+    'Whether it is older than it may be, or missing',
+    isOverdue ? 1 : 0,
+  );
+}
+
+function gauge(list: string, name: string, help: string, value: number): MetricSample {
+  return { name: `stairgate_sealed_list_${name}`, help, kind: 'gauge', labels: { list }, value };
 }

@@ -169,6 +169,10 @@ export class Supervisor implements ControlPlane {
     });
     this.#sealedWatch = new SealedWatch({
       images: () => this.#publisher.inForce.images,
+      sealedLists: async () =>
+        [...(await store.lists()).values()]
+          .filter(({ record }) => record.sealed === true)
+          .map(({ record }) => record.id),
       freshnessSeconds: () => this.#config.sealing.freshnessSeconds,
       clock: systemClock,
       log,

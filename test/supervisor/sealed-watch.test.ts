@@ -20,9 +20,14 @@ function aWatch() {
   const log = (level: string) => (figures: object, text: string) => {
     lines.push(`${level} ${(figures as { list?: string }).list ?? ''}: ${text}`);
   };
-  const state = { images: null as OpenedImages | null, nowSeconds: SEALED_AT };
+  const state = {
+    images: null as OpenedImages | null,
+    nowSeconds: SEALED_AT,
+    wanted: [] as readonly string[],
+  };
   const watch = new SealedWatch({
     images: () => state.images,
+    sealedLists: () => Promise.resolve(state.wanted),
     freshnessSeconds: () => 4 * HOUR,
     clock: { wallMs: () => state.nowSeconds * 1000, monotonicMs: () => 0 },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
@@ -54,6 +59,7 @@ describe('the watch over sealed lists', () => {
     state.images = imagesOf(aSealedFile('one.example.org\n', { serial: 2 }));
     // Published, but not by all.
     expect(since()).toBeUndefined();
+    expect(watch.states()).toMatchObject([{ list: 'court', serial: 1 }]);
     watch.noteInstalled();
     expect(since()).toBe((SEALED_AT + 120) * 1000);
     expect(watch.versionInForce('court', 2)).toMatchObject({ serial: 2, names: 1, workers: 2 });
@@ -88,6 +94,34 @@ describe('the watch over sealed lists', () => {
     state.images = imagesOf(aSealedFile('one.example.org\n', newer));
     watch.noteInstalled();
     expect(takeLines()).toEqual(['info court: a sealed list is fresh again']);
+  });
+
+  it('gives the alarm of a list that was never in force', async () => {
+    const { watch, state, takeLines } = aWatch();
+    state.wanted = ['court'];
+    await watch.round();
+    const missing = 'error court: a sealed list has no version in force: nothing of it is blocked';
+    expect(takeLines()).toEqual([missing]);
+    expect(watch.samples()).toMatchObject([
+      { name: 'stairgate_sealed_list_overdue', labels: { list: 'court' }, value: 1 },
+    ]);
+    watch.noteInstalled();
+    await watch.round();
+    expect(takeLines()).toEqual([]);
+    state.nowSeconds += HOUR;
+    await watch.round();
+    expect(takeLines()).toEqual([missing]);
+    const newer = { sealedAtSecond: state.nowSeconds };
+    state.images = imagesOf(aSealedFile('one.example.org\n', newer));
+    watch.noteInstalled();
+    await watch.round();
+    expect(takeLines()).toEqual(['info court: a sealed list is fresh again']);
+    state.images = null;
+    state.wanted = [];
+    watch.noteInstalled();
+    await watch.round();
+    expect(takeLines()).toEqual([]);
+    expect(watch.samples()).toEqual([]);
   });
 
   it('forgets a list that is no more', () => {
