@@ -41,23 +41,28 @@ export interface OpenedImages extends Omit<ImageSet, 'subscribers'> {
     readonly blocklist: BlocklistImage;
     /** Of the same image; null where it has none. */
     readonly sealed: SealedLists | null;
+    readonly listKeys: readonly ListKey[];
     readonly policies: PolicyImage;
   };
 }
 
 /**
  * @param images checked in full by whoever compiled them or read them from the disk
+ * @param before whose sealed lists are taken over where nothing of them has changed: their keys are derived
+ *   and their memory is filled once
  * @throws AppError `IMAGE_DAMAGED`, `SEALING_KEY_MISSING`
  */
 export function openImages(
   images: Omit<ImageSet, 'subscribers'>,
   listKeys: readonly ListKey[],
+  before: OpenedImages | null = null,
 ): OpenedImages {
   const { revision, blocklist, policy } = images;
   const opened = trustBlocklistImage(blocklist);
-  const sealed = openSealedLists(opened, listKeys);
+  const isSame = blocklist === before?.blocklist && listKeys === before.opened.listKeys;
+  const sealed = isSame ? before.opened.sealed : openSealedLists(opened, listKeys);
   const policies = trustPolicyImage(policy);
-  return { revision, blocklist, policy, opened: { blocklist: opened, sealed, policies } };
+  return { revision, blocklist, policy, opened: { blocklist: opened, sealed, listKeys, policies } };
 }
 
 /** What is in force: what a worker that starts now is started with. */
@@ -187,7 +192,8 @@ export class Publisher {
     if (blocklist === undefined) throw new Error('Invariant broken: no blocklist to keep');
     const { revision, policy } = done;
     const { keyring, onInstalled, log } = this.#options;
-    const images = openImages({ revision, blocklist, policy }, keyring.current.keys);
+    const { keys } = keyring.current;
+    const images = openImages({ revision, blocklist, policy }, keys, before.images);
     const { policies } = images.opened;
     const isNewTable = await this.#subscribers.refresh(seed, policies, done.addressFingerprint);
     // Set before the workers are told: one that is restarted meanwhile begins with the new state.

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { compileBlocklist } from '../../src/blocklist/compile.ts';
 import { emptyBlocklistImage } from '../../src/blocklist/image.ts';
 import type { CompileDone } from '../../src/compiler/messages.ts';
 import { AppError } from '../../src/lib/errors.ts';
@@ -8,6 +9,7 @@ import { NO_SEALING_KEYS } from '../../src/sealing/sealing-keys.ts';
 import { openImages, Publisher } from '../../src/supervisor/publisher.ts';
 import { SubscriberDirectory } from '../../src/supervisor/subscriber-directory.ts';
 import type { InstallMessage } from '../../src/worker/messages.ts';
+import { aSealedFile, aSealedPart, LIST_KEY } from '../support/sealed.ts';
 
 const SEED: HashSeed = [1, 2];
 type Installed = Omit<InstallMessage, 'kind' | 'installation'>;
@@ -64,6 +66,23 @@ function aPublisher(compile: (run: number) => Promise<CompileDone>, revision = 0
   const publisher = new Publisher(compiler, directory, pool, inForce, options);
   return { publisher, seen };
 }
+
+describe('opened images', () => {
+  it('share the sealed lists of those before, while blocklist and keys are the same', () => {
+    const sealed = [aSealedPart(0, aSealedFile('one.example.org\n'))];
+    const compile = () => compileBlocklist([], SEED, { isRefused: () => null, sealed }).buffer;
+    const images = { revision: 1, blocklist: compile(), policy: emptyPolicies(SEED) };
+    const keys = [LIST_KEY];
+    const before = openImages(images, keys);
+    expect(before.opened.sealed).not.toBeNull();
+    const next = openImages({ ...images, revision: 2 }, keys, before);
+    expect(next.opened.sealed).toBe(before.opened.sealed);
+    expect(openImages(images, [LIST_KEY], before).opened.sealed).not.toBe(before.opened.sealed);
+    const other = openImages({ ...images, blocklist: compile() }, keys, before);
+    expect(other.opened.sealed).not.toBe(before.opened.sealed);
+    expect(() => openImages(images, [], before)).toThrow('is not configured');
+  });
+});
 
 describe('publishing', () => {
   it('installs what was compiled and says which revision that is', async () => {

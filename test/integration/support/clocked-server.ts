@@ -179,7 +179,7 @@ export class ClockedServer {
         revision: this.store.revision,
         blocklist: blocklist.image.buffer,
         policy: policies.buffer,
-        opened: { blocklist, sealed, policies },
+        opened: { blocklist, sealed, listKeys: [], policies },
       },
       blocklistKey: this.#blocklistKey,
       compiled: null,
