@@ -5,6 +5,5 @@ import type { Command } from 'commander';
 export function listCommandOf(program: Command): Command {
   const list = program.commands.find((command) => command.name() === 'list');
   if (list === undefined) throw new Error('Invariant broken: there is no command "list"');
-  // Options after a subcommand are its own.
-  return list.enablePositionalOptions();
+  return list;
 }

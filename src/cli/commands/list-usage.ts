@@ -1,6 +1,7 @@
 /** `stairgate list usage`: names, unique names and hits of each list, and with which it overlaps most. */
 
 import type { Command } from 'commander';
+import { listCommandOf } from '../list-command.ts';
 import { addClientOptions, clientOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
@@ -25,14 +26,10 @@ interface Answer {
 
 /** Joins the command `list`, which is there already. */
 export function addListUsageCommand(program: Command, output: Output): void {
-  const list = program.commands.find((command) => command.name() === 'list');
-  if (list === undefined) throw new Error('Invariant broken: there is no command "list"');
-  addClientOptions(list.command('usage'))
+  addClientOptions(listCommandOf(program).command('usage'))
     .description('what each list is good for: its names, those that only it has, and hits')
     .option('--json', 'print the answer of the API')
-    .action(async (_flags: unknown, command: Command) => {
-      // The options of `list` come first where both know one.
-      const flags = command.optsWithGlobals<ServeOptions & { readonly json?: boolean }>();
+    .action(async (flags: ServeOptions & { readonly json?: boolean }) => {
       const answer = (await clientOf(flags).request('GET', '/lists/usage', {
         deadlineMs: DEADLINE_MS,
       })) as Answer;
