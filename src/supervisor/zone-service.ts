@@ -47,6 +47,7 @@ export class ZoneService {
     });
     this.#listener = new NotifyListener({
       endpoints: config().lists.notify,
+      isPrimary: (address) => this.transfers.isPrimary(address),
       zones: () => this.transfers.notifiedZones(),
       onNotify: (lists) => {
         this.transfers.notify(lists);

@@ -110,6 +110,8 @@ export class ZoneTransfers implements ListUpdates {
   readonly #options: ZoneTransfersOptions;
   /** By list. */
   readonly #zones = new Map<string, Zone>();
+  /** Addresses of all of them. */
+  #primaries: ReadonlySet<string> = new Set();
   readonly #looks = new Set<Promise<void>>();
   readonly #counts = { whole: 0, differences: 0, failed: 0 };
   #timer: NodeJS.Timeout | null = null;
@@ -139,6 +141,11 @@ export class ZoneTransfers implements ListUpdates {
     this.#isStopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
     await Promise.all(this.#looks);
+  }
+
+  /** Whether any zone has this primary; the address as `formatIpAddress` writes it. */
+  isPrimary(address: string): boolean {
+    return this.#primaries.has(address);
   }
 
   /** What a NOTIFY is held against. */
@@ -214,6 +221,8 @@ export class ZoneTransfers implements ListUpdates {
         isExpiryTold: false,
       });
     }
+    const endpoints = [...this.#zones.values()].flatMap((zone) => zone.endpoints);
+    this.#primaries = new Set(endpoints.map(({ address }) => address));
   }
 
   /** Begins what is due. */

@@ -308,6 +308,11 @@ describe('a NOTIFY', () => {
     expect(world.transfers.notifiedZones()).toMatchObject([
       { list: 'rpz', addresses: ['192.0.2.1', '192.0.2.2'], key: KEY },
     ]);
+    expect(world.transfers.isPrimary('192.0.2.2')).toBe(true);
+    expect(world.transfers.isPrimary('192.0.2.3')).toBe(false);
+    world.sources = [];
+    await world.transfers.follow();
+    expect(world.transfers.isPrimary('192.0.2.2')).toBe(false);
   });
 });
 

@@ -49,10 +49,6 @@ export interface NotifyAnswer {
 
 const SILENCE: NotifyAnswer = { answer: null, lists: [] };
 
-export function isPrimary(zones: readonly NotifiedZone[], address: string): boolean {
-  return zones.some(({ addresses }) => addresses.includes(address));
-}
-
 /** @param address whom the message came from */
 export function answerNotify(
   message: Uint8Array,

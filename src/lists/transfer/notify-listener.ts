@@ -1,6 +1,7 @@
 /**
  * The sockets on which primaries say that a zone has changed: UDP and TCP on the main thread, apart
- * from the workers, which answer clients. All of it is bounded, and a stranger is not heard:
+ * from the workers, which answer clients. All of it is bounded, nothing that comes ends the server, and
+ * a stranger is not heard:
  *
  *     UDP     a packet of a stranger is dropped unread; of a primary, some a second are answered
  *     TCP     a stranger's connection is closed at once; a primary's has a few seconds and octets
@@ -13,7 +14,7 @@ import type { Endpoint } from '../../lib/endpoint.ts';
 import { formatIpAddress, parseIpAddress } from '../../lib/ip-address.ts';
 import { FrameBuffer } from '../../transport/frame-buffer.ts';
 import { listenError } from '../../transport/listen-error.ts';
-import { answerNotify, isPrimary, type NotifiedZone } from './answer-notify.ts';
+import { answerNotify, type NotifiedZone } from './answer-notify.ts';
 
 /** Of one address. A primary says it once, and some times more until it is answered. */
 const RATE_PER_SECOND = 5;
@@ -37,6 +38,8 @@ export interface NotifyCounters {
 export interface NotifyListenerOptions {
   /** One local address each. */
   readonly endpoints: readonly Endpoint[];
+  /** Asked first, of every packet that anybody sends. */
+  readonly isPrimary: (address: string) => boolean;
   readonly zones: () => readonly NotifiedZone[];
   /** Told the lists whose zone has changed. */
   readonly onNotify: (lists: readonly string[]) => void;
@@ -129,14 +132,23 @@ export class NotifyListener {
   }
 
   #onPacket(socket: UdpSocket, message: Uint8Array, from: RemoteInfo): void {
-    const answer = this.#answer(message, from.address);
-    // A closed socket throws, and an unreachable peer is no fault of ours.
-    if (answer !== null) socket.send(answer, from.port, from.address, () => undefined);
+    // Nothing can be sent there, so nobody who wants an answer sends from it.
+    if (from.port === 0) {
+      this.counters.strange++;
+      return;
+    }
+    try {
+      const answer = this.#answer(message, from.address);
+      // An unreachable peer is no fault of ours.
+      if (answer !== null) socket.send(answer, from.port, from.address, () => undefined);
+    } catch {
+      this.counters.refused++;
+    }
   }
 
   #onConnection(connection: Socket): void {
     const address = connection.remoteAddress ?? '';
-    if (!isPrimary(this.#options.zones(), plainAddress(address))) {
+    if (!this.#options.isPrimary(plainAddress(address))) {
       this.counters.strange++;
       connection.destroy();
       return;
@@ -156,21 +168,27 @@ export class NotifyListener {
         connection.destroy();
         return;
       }
-      frames.push(chunk);
-      while (frames.next()) {
-        const { bytes, messageAt, messageLength } = frames;
-        const answer = this.#answer(bytes.subarray(messageAt, messageAt + messageLength), address);
-        if (answer === null) continue;
-        connection.write(Uint8Array.of(answer.length >>> 8, answer.length, ...answer));
+      try {
+        frames.push(chunk);
+        while (frames.next()) {
+          const { bytes, messageAt, messageLength } = frames;
+          const message = bytes.subarray(messageAt, messageAt + messageLength);
+          const answer = this.#answer(message, address);
+          if (answer === null) continue;
+          connection.write(Uint8Array.of(answer.length >>> 8, answer.length, ...answer));
+        }
+        frames.settle();
+      } catch {
+        this.counters.refused++;
+        connection.destroy();
       }
-      frames.settle();
     });
   }
 
   #answer(message: Uint8Array, from: string): Uint8Array | null {
-    const { zones, onNotify, clock } = this.#options;
+    const { isPrimary, zones, onNotify, clock } = this.#options;
     const address = plainAddress(from);
-    if (!isPrimary(zones(), address)) {
+    if (!isPrimary(address)) {
       this.counters.strange++;
       return null;
     }

@@ -1,8 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readTsig } from '../../../src/dns/tsig-record.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 import { answerNotify, type NotifiedZone } from '../../../src/lists/transfer/answer-notify.ts';
@@ -139,22 +139,29 @@ describe('the listener', () => {
   const clock: Clock = { monotonicMs: () => nowMs, wallMs: () => NOW * 1000 };
   const zone = { ...PLAIN, addresses: ['127.0.0.1'] };
   let notified: string[] = [];
-  let zones: readonly NotifiedZone[] = [zone];
+  let zones: () => readonly NotifiedZone[] = () => [zone];
+  let primary = '127.0.0.1';
   let listener: NotifyListener;
   let port = 0;
   let client: Socket;
+  let server: Socket;
 
   beforeEach(async () => {
     nowMs = 0;
     notified = [];
-    zones = [zone];
+    zones = () => [zone];
+    primary = '127.0.0.1';
     listener = new NotifyListener({
       endpoints: [{ address: '127.0.0.1', port: 0 }],
-      zones: () => zones,
+      isPrimary: (address) => address === primary,
+      zones: () => zones(),
       onNotify: (lists) => notified.push(...lists),
       clock,
     });
+    const bind = vi.spyOn(Socket.prototype, 'bind');
     await listener.open();
+    server = bind.mock.contexts[0] as Socket;
+    bind.mockRestore();
     port = listener.addresses[0]?.port ?? 0;
     client = createSocket('udp4');
     client.connect(port, '127.0.0.1');
@@ -190,17 +197,23 @@ describe('the listener', () => {
     expect(listener.counters).toMatchObject({ accepted: 1, refused: 1 });
   });
 
-  test('closes the connection of a stranger, and of a primary that sends too much', async () => {
+  test('closes the connection of a stranger, who is dropped unread, and of a primary that sends too much', async () => {
     const chatty = connect(port, '127.0.0.1');
     chatty.write(Buffer.concat([Buffer.of(0xff, 0xff), Buffer.alloc(5_000)]));
     chatty.on('error', () => undefined);
     await once(chatty, 'close');
-    zones = [PLAIN];
+    primary = '192.0.2.1';
+    // A stranger is not worth what making them costs.
+    zones = () => {
+      throw new Error('nobody needs the zones');
+    };
+    client.send(notify('rpz.example'));
+    await expect.poll(() => listener.counters.strange).toBe(1);
     const stranger = connect(port, '127.0.0.1');
     stranger.on('error', () => undefined);
     await once(stranger, 'close');
     expect(notified).toEqual([]);
-    expect(listener.counters).toMatchObject({ strange: 1 });
+    expect(listener.counters).toMatchObject({ refused: 0, strange: 2 });
   });
 
   test('answers a primary twenty times at once, then five times a second', async () => {
@@ -213,9 +226,33 @@ describe('the listener', () => {
     expect(listener.counters).toMatchObject({ accepted: 21, limited: 2 });
   });
 
+  test('is not ended by a packet to whose port nothing can be sent', () => {
+    const from = { address: '127.0.0.1', family: 'IPv4', port: 0, size: 0 };
+    server.emit('message', notify('rpz.example'), from);
+    expect(notified).toEqual([]);
+    expect(listener.counters).toMatchObject({ accepted: 0, refused: 0, strange: 1 });
+  });
+
+  test('is not ended by what a message leads to', async () => {
+    const connection = connect(port, '127.0.0.1');
+    await once(connection, 'connect');
+    connection.write(framed(notify('none.example')));
+    await once(connection, 'data');
+    zones = () => {
+      throw new Error('not foreseen');
+    };
+    const from = { address: '127.0.0.1', family: 'IPv4', port: 53, size: 0 };
+    server.emit('message', notify('rpz.example'), from);
+    expect(listener.counters).toMatchObject({ refused: 2 });
+    connection.write(framed(notify('rpz.example')));
+    await once(connection, 'close');
+    expect(listener.counters).toMatchObject({ accepted: 0, refused: 3 });
+  });
+
   test('names the port that it cannot have', async () => {
     const second = new NotifyListener({
       endpoints: [{ address: '127.0.0.1', port }],
+      isPrimary: () => false,
       zones: () => [],
       onNotify: () => undefined,
       clock,
