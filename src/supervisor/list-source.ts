@@ -28,9 +28,12 @@ export interface ListSource {
   progress: FetchProgress | null;
   /** What is being looked at, and since when. */
   looked: (SavedContent & { readonly startedMs: number }) | null;
-  /** Of a file, which is looked at too often to write it down each time; else the store has it. */
+  /** Of a file, which is looked at too often to write it down each time; null: the store has it. */
   dueMs: number | null;
   checkedAt: number | null;
+  failures: number | null;
+  /** The list is gone, or from elsewhere: nothing is fetched before it was read anew. */
+  isOutdated: boolean;
   last: ListUpdateState['last'];
 }
 
@@ -51,8 +54,15 @@ export function createSource(row: ListSourceRow): ListSource {
     looked: null,
     dueMs: null,
     checkedAt: null,
+    failures: null,
+    isOutdated: false,
     last: null,
   };
+}
+
+/** Whether nothing of it is under way. */
+export function isResting({ phase }: ListSource): boolean {
+  return phase === 'idle' || phase === 'waiting';
 }
 
 /** At once, where the list is new or has got another address since it was fetched last. */
@@ -106,13 +116,12 @@ export function updateStateOf(
   const { row, phase, runs, last } = source;
   const { record } = row.stored;
   const { nextAt, failures, lastError } = row.state;
-  const isUnderWay = phase !== 'idle' && phase !== 'waiting';
   return {
     list: record.id,
     source: record.file ?? describeUrlText(record.url ?? ''),
     phase,
     run: runs,
-    progress: isUnderWay ? progressOf(source, look, nowMs) : null,
+    progress: isResting(source) ? null : progressOf(source, look, nowMs),
     checkedAt: timeText(source.checkedAt ?? row.state.checkedAt),
     nextAt: timeText(nextAt),
     failures,

@@ -22,6 +22,7 @@ import {
   readListFile,
   REST_MS,
 } from '../lists/fetch/read-list-file.ts';
+import type { ListRecord } from '../store/canonical-list.ts';
 import type { SavedContent } from '../store/list-contents.ts';
 import type { ListSourceRow, ListVersions } from '../store/list-versions.ts';
 
@@ -61,7 +62,7 @@ export interface UpdateTools {
   readonly pause: (ms: number) => Promise<void>;
 }
 
-/** @throws what is nobody's fault (the server stops, the list is gone) or was not foreseen */
+/** @throws what is nobody's fault (the server stops, the list or this source of it is gone) or was not foreseen */
 export async function updateList(
   row: ListSourceRow,
   actor: string,
@@ -148,7 +149,10 @@ async function propose(
   const list = stored.record.id;
   const { sha256: contentSha256 } = content;
   tools.onLook(content);
-  const proposal = await tools.propose({ actor }, { list, contentSha256, source });
+  // Who edits the list meanwhile does not get what it was before.
+  const isStillSource = ({ url, mirrors = [], file }: ListRecord): boolean =>
+    [url, ...mirrors, file].includes(mark.url);
+  const proposal = await tools.propose({ actor }, { list, contentSha256, source, isStillSource });
   const { outcome, version, report } = proposal;
   const entries = report?.entries ?? null;
   if (outcome !== 'refused') {

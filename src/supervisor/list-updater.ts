@@ -24,6 +24,7 @@ import type { ListUpdateState, MetricSample } from './control-plane-contract.ts'
 import {
   createSource,
   dueMsOf,
+  isResting,
   type ListSource,
   type LookedSoFar,
   stateAfter,
@@ -159,33 +160,42 @@ export class ListUpdater {
 
   async #look(): Promise<void> {
     const { lists } = this.#options;
+    const resting = [...this.#sources.values()].filter(isResting);
+    const runs = new Map(resting.map((source) => [source, source.runs]));
     const rows = (await lists.sources()).filter(({ kind }) => kind === 'url' || kind === 'file');
     this.#heldCount = (await lists.versions({ state: 'held' })).length;
     if (this.#end.signal.aborted) return;
     const ids = new Set(rows.map(({ stored }) => stored.record.id));
-    for (const [id, { phase }] of this.#sources) {
-      const isUnderWay = phase !== 'idle' && phase !== 'waiting';
-      if (!ids.has(id) && !isUnderWay) this.#sources.delete(id);
+    for (const [id, source] of this.#sources) {
+      if (!ids.has(id) && isResting(source)) this.#sources.delete(id);
     }
-    for (const row of rows) this.#follow(row);
+    for (const row of rows) this.#follow(row, runs);
     this.#watch.follow(rows.flatMap(({ stored: { record } }) => record.file ?? []));
     this.#startDue();
     if (this.#timer !== null) this.#lookIn(this.#msToNextLook());
   }
 
-  #follow(row: ListSourceRow): void {
+  /** @param runs of the sources that rested when the row was read */
+  #follow(row: ListSourceRow, runs: ReadonlyMap<ListSource, number>): void {
     const { id } = row.stored.record;
     const source = this.#sources.get(id);
-    if (source !== undefined) source.row = row;
-    else {
+    if (source === undefined) {
       this.#sources.set(id, createSource(row));
+      return;
     }
+    source.isOutdated = false;
+    // What an update notes meanwhile is newer than the state that was read.
+    const isNewest = isResting(source) && runs.get(source) === source.runs;
+    const state = isNewest ? row.state : source.row.state;
+    const failures = row.kind === 'file' ? (source.failures ?? state.failures) : state.failures;
+    source.row = { ...row, state: { ...state, failures } };
   }
 
   #startDue(): void {
     if (this.#end.signal.aborted) return;
     const nowMs = this.#options.clock.wallMs();
     const due = [...this.#sources.values()]
+      .filter(({ isOutdated }) => !isOutdated)
       .filter((one) => one.phase === 'waiting' || (one.phase === 'idle' && dueMsOf(one) <= nowMs))
       .sort((a, b) => dueMsOf(a) - dueMsOf(b));
     for (const source of due) {
@@ -224,11 +234,11 @@ export class ListUpdater {
       // A failure is logged and shown by `status`; it is repeated by itself.
       await publish().catch(() => undefined);
     } catch (error) {
-      // Of a list that is gone, and of a stop, nothing is to be said.
-      if (isGone(error)) this.#sources.delete(list);
+      // Of a list or a source that is gone, and of a stop, nothing is to be said.
+      source.isOutdated = isGone(error);
       if (isGone(error) || this.#end.signal.aborted) return;
       log.error({ list }, `updating a list: ${messageOf(error)}`);
-      await this.#note(source, failure(messageOf(error))).catch(() => undefined);
+      await this.#note(source, failure(messageOf(error)));
     }
   }
 
@@ -270,10 +280,10 @@ export class ListUpdater {
     };
   }
 
-  /** Keeps what came of an update, and says it. */
+  /** Keeps what came of an update, and says it. Never rejects. */
   async #note(source: ListSource, result: UpdateResult): Promise<void> {
     const { row } = source;
-    const { clock, random } = this.#options;
+    const { lists, clock, log, random } = this.#options;
     const before = row.state;
     const list = row.stored.record.id;
     const { outcome, version, entries, reasons } = result;
@@ -281,19 +291,24 @@ export class ListUpdater {
     const at = new Date(clock.wallMs()).toISOString();
     source.last = { at, outcome, version, entries, reasons };
     const state = stateAfter(row, result, clock.wallMs(), random());
-    if (row.kind === 'file') {
-      source.dueMs = (state.nextAt ?? 0) * 1000;
-      source.checkedAt = state.checkedAt ?? null;
-    }
+    const nextMs = (state.nextAt ?? 0) * 1000;
+    const isFile = row.kind === 'file';
+    source.dueMs = isFile ? nextMs : null;
+    source.checkedAt = isFile ? (state.checkedAt ?? null) : null;
+    source.failures = isFile ? state.failures : null;
     source.row = { ...row, state };
     // A file is looked at twice a minute: nobody wants to read each time that it is as it was.
     const isAsBefore =
       before.lastError === state.lastError &&
       before.etag === state.etag &&
       before.url === state.url;
-    if (row.kind === 'file' && isAsBefore) return;
+    if (isFile && isAsBefore) return;
     this.#tell(list, result, state.failures);
-    await this.#options.lists.writeState(list, state);
+    await lists.writeState(list, state).catch((error: unknown) => {
+      // What the store has is older now, and would have it fetched at once.
+      source.dueMs = nextMs;
+      log.warn({ list }, `keeping the state of a list: ${messageOf(error)}`);
+    });
   }
 
   #tell(list: string, result: UpdateResult, failures: number): void {

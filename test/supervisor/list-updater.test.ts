@@ -16,7 +16,7 @@ import { ListContents } from '../../src/store/list-contents.ts';
 import type { ListState } from '../../src/store/list-states.ts';
 import type { Proposal } from '../../src/store/list-propose.ts';
 import type { ListVersion } from '../../src/store/list-version-rows.ts';
-import type { ListSourceRow } from '../../src/store/list-versions.ts';
+import type { ContentProposal, ListSourceRow } from '../../src/store/list-versions.ts';
 import { ListUpdater, type ListUpdaterOptions } from '../../src/supervisor/list-updater.ts';
 import { TestClock } from '../api/support.ts';
 import { flood, headOf, type ListScript, serve, startListServer } from '../support/list-server.ts';
@@ -77,11 +77,11 @@ class FakeLists {
 
   propose(
     { actor }: { readonly actor: string },
-    proposal: { readonly list: string; readonly contentSha256: string; readonly source: string },
+    { list, contentSha256, source, isStillSource }: ContentProposal,
   ): Promise<Proposal> {
-    const { list, contentSha256, source } = proposal;
     const row = this.rows.get(list);
-    if (row === undefined) return Promise.reject(new AppError('RESOURCE_UNKNOWN', 'gone'));
+    if (row === undefined || isStillSource?.(row.stored.record) === false)
+      return Promise.reject(new AppError('RESOURCE_UNKNOWN', 'gone'));
     const text = readFileSync(this.#contents.pathOf(contentSha256), 'utf8');
     this.proposals.push({ actor, list, source, text });
     const verdict = this.verdict(text);
@@ -304,6 +304,66 @@ describe('a list with an address', () => {
   });
 });
 
+describe('a list whose source changes while it is fetched', () => {
+  it('does not get the content of the old one, and is fetched from the new one', async () => {
+    const { look, lists, logged, updater } = anUpdater();
+    await using server = await startListServer((request, socket) => {
+      if (request.path === '/old') lists.add({ id: 'ads', url: server.url('/new') });
+      serve(`${request.path.slice(1)}.example.org\n`)(request, socket);
+    });
+    lists.add({ id: 'ads', url: server.url('/old') });
+    await look();
+    expect([lists.proposals, lists.stateWrites, logged]).toEqual([[], 0, []]);
+    expect(await updater.state('ads')).toMatchObject({ phase: 'idle', run: 1, failures: 0 });
+    await look();
+    expect(server.requests.map(({ path }) => path)).toEqual(['/old', '/new']);
+    expect(lists.proposals).toMatchObject([{ text: 'new.example.org\n' }]);
+    expect((await updater.state('ads')).run).toBe(2);
+  });
+
+  it('is fetched no more often than an address is, once it was a file', async () => {
+    await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
+    const { look, lists, folder, clock } = anUpdater();
+    lists.add({ id: 'police', file: join(folder, 'police.txt') });
+    await look();
+    lists.rows.clear();
+    lists.add({ id: 'police', url: server.url('/') });
+    for (let minutes = 0; minutes < 3; minutes++) {
+      clock.nowMs += 60_000;
+      await look();
+    }
+    expect(server.requests.filter(({ method }) => method === 'GET')).toHaveLength(1);
+  });
+
+  it('is not proposed as the file that it was', async () => {
+    const { look, lists, folder, clock } = anUpdater();
+    const path = join(folder, 'police.txt');
+    writeFileSync(path, LIST);
+    utimesSync(path, new Date(clock.nowMs - 60_000), new Date(clock.nowMs - 60_000));
+    lists.add({ id: 'police', file: path });
+    const propose = lists.propose.bind(lists);
+    lists.propose = (context, proposal) => {
+      lists.add({ id: 'police', file: join(folder, 'other.txt') });
+      return propose(context, proposal);
+    };
+    await look();
+    expect(lists.proposals).toEqual([]);
+  });
+
+  it('keeps the mirror that gave it as long as it is one', async () => {
+    await using server = await startListServer(serve(LIST));
+    const { look, lists } = anUpdater();
+    const propose = lists.propose.bind(lists);
+    lists.propose = (context, proposal) => {
+      lists.add({ id: 'ads', url: 'http://127.0.0.1:1/', mirrors: [server.url('/')] });
+      return propose(context, proposal);
+    };
+    lists.add({ id: 'ads', url: server.url('/') });
+    await look();
+    expect(lists.proposals).toHaveLength(1);
+  });
+});
+
 describe('a list with mirrors', () => {
   it('is taken from the first that gives a list', async () => {
     const scripts: Readonly<{ [path: string]: ListScript }> = {
@@ -497,6 +557,39 @@ describe('updates', () => {
     expect(lists.stateOf('ads').failures).toBe(0);
   });
 
+  it('that are in force are published though their state cannot be kept', async () => {
+    await using server = await startListServer(serve(LIST));
+    const { look, lists, published, updater, logged } = anUpdater();
+    lists.writeState = () => Promise.reject(new Error('the disk is full'));
+    lists.add({ id: 'ads', url: server.url('/') });
+    await look();
+    expect(published()).toBe(1);
+    expect((await updater.state('ads')).last).toMatchObject({ outcome: 'in-force' });
+    expect(logged).toContain('warn keeping the state of a list: the disk is full {"list":"ads"}');
+    // Nor is it fetched again before its time.
+    await look();
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('are not forgotten where the lists were read just before', async () => {
+    await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
+    const { updater, lists } = anUpdater();
+    lists.add({ id: 'ads', url: server.url('/') });
+    await updater.look();
+    // What is read while the update runs arrives when it has ended.
+    const before = await lists.sources();
+    const sources = lists.sources.bind(lists);
+    lists.sources = async () => {
+      await updater.settled();
+      return before;
+    };
+    await updater.look();
+    lists.sources = sources;
+    await updater.settled();
+    expect(server.requests.filter(({ method }) => method === 'GET')).toHaveLength(1);
+    expect((await updater.state('ads')).checkedAt).not.toBeNull();
+  });
+
   it('begin by themselves once they are started, and again when the lists change', async () => {
     await using server = await startListServer(serve(LIST));
     const { updater, lists } = anUpdater();
@@ -574,7 +667,7 @@ describe('a list that is a file', () => {
   });
 
   it('that is not there is told once, and read when it comes', async () => {
-    const { look, lists, clock, folder, logged } = anUpdater();
+    const { look, lists, clock, folder, logged, updater } = anUpdater();
     const path = join(folder, 'police.txt');
     lists.add({ id: 'police', file: path });
     for (let minutes = 0; minutes < 3; minutes++) {
@@ -583,6 +676,10 @@ describe('a list that is a file', () => {
     }
     expect(logged).toHaveLength(1);
     expect(logged[0]).toContain(`Reading the list ${path}: ENOENT`);
+    expect((await updater.state('police')).failures).toBe(3);
+    expect(updater.samples()).toContainEqual(
+      expect.objectContaining({ name: 'stairgate_list_failures', value: 3 }),
+    );
     write(path, LIST, clock);
     await look();
     expect(lists.stateOf('police')).toMatchObject({ failures: 0, lastError: null });
