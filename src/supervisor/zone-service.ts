@@ -1,5 +1,6 @@
 /** The zones of other servers, put together: timing, threads, keys, and who hears NOTIFY. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
@@ -7,6 +8,7 @@ import { NotifyListener } from '../lists/transfer/notify-listener.ts';
 import { askSoa, SOA_LIMITS, wireZone } from '../lists/transfer/primary.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
 import { readTsigKeys } from '../lists/transfer/tsig-key-file.ts';
+import type { ListRecord } from '../store/canonical-list.ts';
 import type { Store } from '../store/store.ts';
 import type { MetricSample } from './control-plane-contract.ts';
 import type { Log } from './log.ts';
@@ -90,13 +92,13 @@ export class ZoneService {
   }
 
   samples(): readonly MetricSample[] {
-    const counters = Object.entries(this.#listener.counters).map(
+    const counters = Object.entries({ ...this.#listener.counters }).map(
       ([outcome, value]): MetricSample => ({
         name: 'stairgate_notifies_total',
         help: 'NOTIFY messages by what came of them',
         kind: 'counter',
         labels: { outcome },
-        value: value as number,
+        value,
       }),
     );
     return [...this.transfers.samples(), ...counters];
@@ -133,7 +135,10 @@ function zoneListsOf({ listVersions, contents }: Store): ZoneLists {
       }),
     writeState: (list, state) => listVersions.writeState(list, state),
     hasContent: (contentSha256) => contents.has(contentSha256),
-    propose: (actor, list, contentSha256, source) =>
-      listVersions.propose({ actor }, { list, contentSha256, source }),
+    propose: (actor, { list, zone, primaries }, contentSha256, source) => {
+      const isStillSource = ({ transfer }: ListRecord): boolean =>
+        transfer?.zone === zone && isDeepStrictEqual(transfer.primaries, primaries);
+      return listVersions.propose({ actor }, { list, contentSha256, source, isStillSource });
+    },
   };
 }

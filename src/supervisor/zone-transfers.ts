@@ -20,7 +20,7 @@ import { AppError, messageOf } from '../lib/errors.ts';
 import type { NotifiedZone } from '../lists/transfer/answer-notify.ts';
 import { wireZone } from '../lists/transfer/primary.ts';
 import type { TransferDone } from '../lists/transfer/run-transfer.ts';
-import { FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
+import { boundTimers, FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
 import type { Proposal } from '../store/list-propose.ts';
 import type { ListState, ZoneCopyState } from '../store/list-states.ts';
@@ -34,7 +34,7 @@ const FOLLOW_MS = 60_000;
 const DNS_PORT = 53;
 /** Looks at a time; each may be a transfer with a thread and the memory of a zone. */
 const LOOKS_MAX = 2;
-/** Looks at one zone are this far apart, however often its primaries notify. */
+/** Looks at one zone are this far apart, however often its primaries notify; more where they fail. */
 const LOOK_PAUSE_MS = 5_000;
 /** Over this time the first looks after a start are spread. */
 const START_SPREAD_MS = 5_000;
@@ -66,11 +66,12 @@ export interface ZoneLists {
   sources(): Promise<readonly ZoneSource[]>;
   writeState(list: string, state: ListState): Promise<void>;
   hasContent(contentSha256: string): boolean;
+  /** @throws AppError `RESOURCE_UNKNOWN` where the list is gone, or no more this zone of these primaries */
   propose(
     actor: string,
-    list: string,
+    source: ZoneSource,
     contentSha256: string,
-    source: string,
+    from: string,
   ): Promise<Pick<Proposal, 'outcome' | 'version' | 'report' | 'reasons'>>;
 }
 
@@ -116,6 +117,7 @@ export class ZoneTransfers implements ListUpdates {
   readonly #counts = { whole: 0, differences: 0, failed: 0 };
   #timer: NodeJS.Timeout | null = null;
   #followedAtMs = Number.NEGATIVE_INFINITY;
+  #following: Promise<void> | null = null;
   #isStopped = false;
 
   constructor(options: ZoneTransfersOptions) {
@@ -164,7 +166,7 @@ export class ZoneTransfers implements ListUpdates {
     for (const list of lists) {
       const zone = this.#zones.get(list);
       if (zone === undefined) continue;
-      const soonMs = Math.max(this.#nowMs(), zone.lookedAtMs + LOOK_PAUSE_MS);
+      const soonMs = Math.max(this.#nowMs(), zone.lookedAtMs + pauseMsOf(zone));
       zone.dueAtMs = Math.min(zone.dueAtMs, soonMs);
     }
     this.tick();
@@ -172,14 +174,14 @@ export class ZoneTransfers implements ListUpdates {
 
   /** Whether the list is a zone of another server. */
   async has(list: string): Promise<boolean> {
-    if (!this.#zones.has(list)) await this.follow();
+    if (!this.#zones.has(list)) await this.#followAfresh();
     return this.#zones.has(list);
   }
 
   /** Takes the whole zone of a list, even where its primary has gone back to an older version. */
   async update(list: string, actor: string): Promise<ListUpdateState> {
     if (this.#isStopped) throw new AppError('STOPPING', 'Updating lists: the server is stopping');
-    await this.follow();
+    await this.#followAfresh();
     const zone = this.#zoneOf(list);
     if (zone.phase === 'idle') {
       zone.wantedBy = actor;
@@ -196,7 +198,20 @@ export class ZoneTransfers implements ListUpdates {
   }
 
   /** Reads which lists are zones. */
-  async follow(): Promise<void> {
+  follow(): Promise<void> {
+    this.#following ??= this.#follow().finally(() => {
+      this.#following = null;
+    });
+    return this.#following;
+  }
+
+  /** What was read before the call may be older than what the caller has written. */
+  async #followAfresh(): Promise<void> {
+    await this.#following?.catch(() => undefined);
+    await this.follow();
+  }
+
+  async #follow(): Promise<void> {
     const { lists, random } = this.#options;
     const sources = await lists.sources();
     const named = new Set(sources.map(({ list }) => list));
@@ -204,8 +219,8 @@ export class ZoneTransfers implements ListUpdates {
       if (!named.has(list)) this.#zones.delete(list);
     }
     for (const source of sources) {
-      const known = this.#zones.get(source.list)?.source;
-      if (known !== undefined && isSameSource(known, source)) continue;
+      const known = this.#zones.get(source.list);
+      if (known !== undefined && isSameSource(known.source, source)) continue;
       this.#zones.set(source.list, {
         source,
         endpoints: source.primaries.map(endpointOf),
@@ -216,7 +231,7 @@ export class ZoneTransfers implements ListUpdates {
         phase: 'idle',
         startedAtMs: 0,
         wantedBy: null,
-        runs: 0,
+        runs: known === undefined ? 0 : runsAfter(known),
         last: null,
         isExpiryTold: false,
       });
@@ -266,6 +281,7 @@ export class ZoneTransfers implements ListUpdates {
       zone.phase = 'idle';
       zone.wantedBy = null;
       zone.runs++;
+      zone.lookedAtMs = this.#nowMs();
       this.#looks.delete(look);
     });
     this.#looks.add(look);
@@ -279,6 +295,12 @@ export class ZoneTransfers implements ListUpdates {
     try {
       state = await this.#lookAndPropose(zone);
     } catch (error) {
+      if (isGone(error)) {
+        // What it is now is read at once.
+        this.wake();
+        zone.dueAtMs = this.#nowMs() + LOOK_PAUSE_MS;
+        return;
+      }
       this.#counts.failed++;
       const failures = zone.state.failures + 1;
       const lastError = messageOf(error);
@@ -288,7 +310,9 @@ export class ZoneTransfers implements ListUpdates {
     }
     const seconds = secondsToNextLook(state.zone ?? FIRST_TIMERS, state.failures, random());
     zone.state = { ...state, nextAt: this.#nowSeconds() + seconds };
-    zone.dueAtMs = Math.min(zone.dueAtMs, this.#nowMs() + seconds * 1000);
+    const isNotified = zone.dueAtMs !== Number.POSITIVE_INFINITY;
+    const soonestMs = isNotified ? pauseMsOf(zone) : Number.POSITIVE_INFINITY;
+    zone.dueAtMs = this.#nowMs() + Math.min(soonestMs, seconds * 1000);
     if (!this.#isWanted(zone)) return;
     await lists.writeState(list, zone.state).catch((error: unknown) => {
       // The next look begins from the state before, which costs a transfer.
@@ -335,7 +359,8 @@ export class ZoneTransfers implements ListUpdates {
     log.info(details, `zone ${name}: ${taken} taken from ${formatEndpoint(endpoint)}`);
     zone.phase = 'looking';
     const from = `zone ${name}, serial ${serial}, from ${formatEndpoint(endpoint)}`;
-    const proposal = await lists.propose(zone.wantedBy ?? ACTOR, list, contentSha256, from);
+    const actor = zone.wantedBy ?? ACTOR;
+    const proposal = await lists.propose(actor, zone.source, contentSha256, from);
     const { outcome, version, report, reasons } = proposal;
     const entries = report?.entries ?? null;
     const isRefused = outcome === 'refused';
@@ -448,6 +473,21 @@ export class ZoneTransfers implements ListUpdates {
 
 function isLooking({ phase }: Zone): boolean {
   return phase !== 'idle' && phase !== 'waiting';
+}
+
+/** How soon after a look a NOTIFY may cause another. */
+function pauseMsOf({ state }: Zone): number {
+  if (state.failures === 0) return LOOK_PAUSE_MS;
+  return boundTimers(state.zone ?? FIRST_TIMERS).retrySeconds * 1000;
+}
+
+/** Of a zone whose settings change: whoever waits for a look at what it was waits no longer. */
+function runsAfter(zone: Zone): number {
+  return zone.runs + (isLooking(zone) || zone.wantedBy !== null ? 1 : 0);
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'RESOURCE_UNKNOWN';
 }
 
 /** What the state says of it is another matter. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Soa } from '../../src/dns/canonical-rdata.ts';
+import { AppError } from '../../src/lib/errors.ts';
 import { formatEndpoint } from '../../src/lib/endpoint.ts';
 import type { BaseCopy, TransferDone } from '../../src/lists/transfer/run-transfer.ts';
 import type { LookTools } from '../../src/supervisor/zone-look.ts';
@@ -34,6 +35,10 @@ class World {
   asked: string[] = [];
   said: string[] = [];
   proposeFault: string | null = null;
+  onPropose: () => void = () => undefined;
+  /** What a transfer waits for. */
+  gate: Promise<void> = Promise.resolve();
+  sourceReads = 0;
   readonly transfers: ZoneTransfers;
 
   constructor() {
@@ -46,8 +51,10 @@ class World {
           ? Promise.resolve(soaOf(serial))
           : Promise.reject(new Error(serial));
       },
-      transfer: (_zone, endpoint, base) =>
-        Promise.resolve(this.#transfer(formatEndpoint(endpoint), base)),
+      transfer: async (_zone, endpoint, base) => {
+        await this.gate;
+        return this.#transfer(formatEndpoint(endpoint), base);
+      },
       nowSeconds: () => START + this.nowSeconds,
     };
     const say =
@@ -57,21 +64,27 @@ class World {
       };
     this.transfers = new ZoneTransfers({
       lists: {
-        sources: () =>
-          Promise.resolve(
+        sources: () => {
+          this.sourceReads++;
+          return Promise.resolve(
             this.sources.map((source) => ({
               ...source,
               state: this.states.get(source.list) ?? { failures: 0, lastError: null },
             })),
-          ),
+          );
+        },
         writeState: (list, state) => {
           this.states.set(list, state);
           return Promise.resolve();
         },
         hasContent: (sha256) => this.contents.has(sha256),
-        propose: (actor, list, contentSha256, source) => {
+        propose: (actor, source, contentSha256, from) => {
           if (this.proposeFault !== null) return Promise.reject(new Error(this.proposeFault));
-          this.proposals.push(`${actor}: ${list} ${contentSha256}: ${source}`);
+          this.onPropose();
+          const { list } = source;
+          const isStill = this.sources.some(({ zone }) => zone === source.zone);
+          if (!isStill) return Promise.reject(new AppError('RESOURCE_UNKNOWN', 'from elsewhere'));
+          this.proposals.push(`${actor}: ${list} ${contentSha256}: ${from}`);
           const isGood = this.verdict === 'in-force' || this.verdict === 'unchanged';
           return Promise.resolve({
             outcome: this.verdict,
@@ -301,6 +314,33 @@ describe('a NOTIFY', () => {
     expect(await world.pass(60)).toEqual([]);
   });
 
+  test('does not shorten the pause after a look that took long', async () => {
+    const world = new World();
+    let open: () => void = () => undefined;
+    world.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    await world.pass(0);
+    await world.pass(100);
+    open();
+    await settled();
+    world.serials = { '192.0.2.1:53': 10 };
+    world.transfers.notify(['rpz']);
+    expect(await world.pass(4)).toEqual([]);
+    expect(await world.pass(1)).not.toEqual([]);
+  });
+
+  test('has a zone whose primaries fail looked at no more often than its retry says', async () => {
+    const world = new World();
+    await world.pass(0);
+    world.serials = {};
+    await world.pass(3600);
+    expect(await world.pass(600)).not.toEqual([]);
+    world.transfers.notify(['rpz']);
+    expect(await world.pass(599)).toEqual([]);
+    expect(await world.pass(1)).not.toEqual([]);
+  });
+
   test('is held against the zones of the document', async () => {
     const world = new World();
     world.sources = [{ ...SOURCE, tsigKey: 'xfer' }];
@@ -334,6 +374,48 @@ describe('the document', () => {
     world.sources = [{ ...SOURCE, zone: 'other.example' }];
     expect(await world.pass(0)).toEqual(['soa 192.0.2.1:53', 'axfr 192.0.2.1:53']);
     expect(world.state?.zone?.zone).toBe('other.example');
+  });
+
+  test('may do so during a look, of which nothing is left then', async () => {
+    const world = new World();
+    world.onPropose = () => {
+      world.sources = [{ ...SOURCE, zone: 'other.example' }];
+      world.onPropose = () => undefined;
+    };
+    await world.pass(0);
+    expect([world.proposals, world.state]).toEqual([[], undefined]);
+    expect(world.said.filter((line) => !line.startsWith('info'))).toEqual([]);
+    expect(world.sample('failures')).toBe(0);
+    await world.pass(5);
+    expect(world.proposals).toHaveLength(1);
+    expect(world.state?.zone?.zone).toBe('other.example');
+  });
+
+  test('may change a zone that somebody waits for: that run counts as ended', async () => {
+    const world = new World();
+    await world.pass(0);
+    let open: () => void = () => undefined;
+    world.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { run } = await world.transfers.update('rpz', 'anna');
+    await settled();
+    world.sources = [{ ...SOURCE, primaries: ['192.0.2.2:53'] }];
+    await world.transfers.follow();
+    open();
+    await settled();
+    expect((await world.transfers.state('rpz')).run).toBe(run);
+    await world.pass(0);
+    expect((await world.transfers.state('rpz')).run).toBe(run + 1);
+  });
+
+  test('is read once for all who ask at the same time', async () => {
+    const world = new World();
+    await Promise.all([world.transfers.follow(), world.transfers.follow()]);
+    expect(world.sourceReads).toBe(1);
+    // One that asks afterwards may have written it meanwhile.
+    await world.transfers.follow();
+    expect(world.sourceReads).toBe(2);
   });
 
   test('starts from the state that was kept: a zone that is as before is not taken', async () => {
