@@ -9,12 +9,16 @@
  */
 
 import type { Soa } from '../dns/canonical-rdata.ts';
+import { isNewerSerial } from '../dns/serial.ts';
 import { type Endpoint, formatEndpoint } from '../lib/endpoint.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { BaseCopy, TransferDone } from '../lists/transfer/run-transfer.ts';
 import { boundTimers } from '../lists/transfer/soa-timers.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
 import type { ZoneCopyState } from '../store/list-states.ts';
+
+/** For all primaries together: one that sends slowly does not keep other zones waiting for hours. */
+const LOOK_SECONDS_MAX = 1_800;
 
 export interface LookedZone {
   readonly zone: string;
@@ -28,6 +32,7 @@ export interface LookTools {
     zone: LookedZone,
     endpoint: Endpoint,
     base: BaseCopy | null,
+    totalMs: number,
   ) => Promise<TransferDone>;
   readonly nowSeconds: () => number;
 }
@@ -48,10 +53,19 @@ export async function lookAtZone(
   base: BaseCopy | null,
   tools: LookTools,
 ): Promise<LookResult> {
+  const { endpoints } = zone;
   const faults: string[] = [];
-  for (const endpoint of zone.endpoints) {
+  const endSeconds = tools.nowSeconds() + LOOK_SECONDS_MAX;
+  for (const [index, endpoint] of endpoints.entries()) {
+    // An equal share of it, and what those before did not need.
+    const secondsLeft = endSeconds - tools.nowSeconds();
+    if (secondsLeft <= 0) {
+      faults.push(`${formatEndpoint(endpoint)}: the others took all the time`);
+      continue;
+    }
+    const totalMs = (secondsLeft * 1000) / (endpoints.length - index);
     try {
-      return await lookAtPrimary(zone, endpoint, base, tools);
+      return await lookAtPrimary(zone, endpoint, base, totalMs, tools);
     } catch (error) {
       faults.push(`${formatEndpoint(endpoint)}: ${messageOf(error)}`);
     }
@@ -64,6 +78,7 @@ async function lookAtPrimary(
   zone: LookedZone,
   endpoint: Endpoint,
   base: BaseCopy | null,
+  totalMs: number,
   { askSoa, transfer, nowSeconds }: LookTools,
 ): Promise<LookResult> {
   const soa = await askSoa(zone, endpoint);
@@ -71,14 +86,19 @@ async function lookAtPrimary(
     const copy = stateOf(zone, base.contentSha256, soa, nowSeconds());
     return { copy, endpoint, done: null };
   }
-  const done = await transfer(zone, endpoint, base);
-  if (done.outcome === 'unchanged' && done.soa.serial !== base?.serial) {
-    throw new AppError(
-      'TRANSFER_FAILED',
-      `it has gone back to serial ${done.soa.serial} from ours, ${base?.serial ?? 0}; where that is meant, update the list by hand, which takes the zone whole`,
-    );
-  }
+  if (base !== null && !isNewerSerial(soa.serial, base.serial)) throw goneBack(soa, base);
+  const done = await transfer(zone, endpoint, base, totalMs);
+  // It may have gone back in between.
+  const isOlder = done.outcome === 'unchanged' && done.soa.serial !== base?.serial;
+  if (base !== null && isOlder) throw goneBack(done.soa, base);
   return { copy: stateOf(zone, done.contentSha256, done.soa, nowSeconds()), endpoint, done };
+}
+
+function goneBack({ serial }: Soa, base: BaseCopy): AppError {
+  return new AppError(
+    'TRANSFER_FAILED',
+    `it has gone back to serial ${serial} from ours, ${base.serial}; where that is meant, update the list by hand, which takes the zone whole`,
+  );
 }
 
 function stateOf(

@@ -17,7 +17,11 @@ import type { LookTools } from './zone-look.ts';
 import { type ZoneLists, ZoneTransfers } from './zone-transfers.ts';
 
 const RECORDS_MAX = 10_000_000;
-const CONVERSATION = { connectMs: 5_000, silenceMs: 30_000, totalMs: 1_800_000 };
+const CONVERSATION = {
+  connectMs: 5_000,
+  silenceMs: 30_000,
+  pace: { everyMs: 20_000, bytesPerSecondMin: 1_024 },
+};
 
 export interface ZoneServiceOptions {
   readonly store: Store;
@@ -110,10 +114,10 @@ export class ZoneService {
     return {
       askSoa: ({ zone, key }, endpoint) =>
         askSoa({ endpoint, zone: wireZone(zone), key, clock }, { ...SOA_LIMITS, signal }),
-      transfer: async ({ zone, key }, endpoint, base) => {
+      transfer: async ({ zone, key }, endpoint, base, totalMs) => {
         if (signal.aborted) throw new AppError('STOPPING', 'the server is stopping');
         const { bytesMax } = config().lists;
-        const limits = { ...CONVERSATION, recordsMax: RECORDS_MAX, bytesMax };
+        const limits = { ...CONVERSATION, totalMs, recordsMax: RECORDS_MAX, bytesMax };
         const { dataDir } = store;
         const transfer = startTransfer({ dataDir, zone, endpoint, key, base, limits });
         this.#running.add(transfer);

@@ -39,6 +39,10 @@ class World {
   /** What a transfer waits for. */
   gate: Promise<void> = Promise.resolve();
   sourceReads = 0;
+  transferSeconds = 0;
+  transferFault: string | null = null;
+  /** Milliseconds that each transfer was given. */
+  limits: number[] = [];
   readonly transfers: ZoneTransfers;
 
   constructor() {
@@ -51,8 +55,14 @@ class World {
           ? Promise.resolve(soaOf(serial))
           : Promise.reject(new Error(serial));
       },
-      transfer: async (_zone, endpoint, base) => {
+      transfer: async (_zone, endpoint, base, totalMs) => {
         await this.gate;
+        this.limits.push(totalMs);
+        this.nowSeconds += this.transferSeconds;
+        if (this.transferFault !== null) {
+          this.asked.push(`ixfr ${base?.serial ?? 0} ${formatEndpoint(endpoint)}`);
+          throw new Error(this.transferFault);
+        }
         return this.#transfer(formatEndpoint(endpoint), base);
       },
       nowSeconds: () => START + this.nowSeconds,
@@ -223,7 +233,8 @@ describe('a zone', () => {
     await world.pass(0);
     const before = world.state?.zone;
     world.serials = { '192.0.2.1:53': 'it does not answer', '192.0.2.2:53': 3 };
-    await world.pass(3600);
+    // One that has gone back is not transferred first.
+    expect(await world.pass(3600)).toEqual(['soa 192.0.2.1:53', 'soa 192.0.2.2:53']);
     expect(world.state).toMatchObject({ failures: 1, zone: before, nextAt: START + 4200 });
     expect(world.state?.lastError).toMatch(
       /^Transferring the zone rpz.example: 192.0.2.1:53: it does not answer · 192.0.2.2:53: it has gone back to serial 3 from ours, 9/,
@@ -236,6 +247,19 @@ describe('a zone', () => {
     await world.pass(2400);
     expect(world.state).toMatchObject({ failures: 0, lastError: null });
     expect(world.proposals).toHaveLength(1);
+  });
+
+  test('has half an hour for a look, of which each primary leaves some to the next', async () => {
+    await world.pass(0);
+    world.serials = { '192.0.2.1:53': 10, '192.0.2.2:53': 10 };
+    world.transferSeconds = 900;
+    world.transferFault = 'it was not done';
+    await world.pass(3600);
+    expect(world.limits).toEqual([900_000, 900_000, 900_000]);
+    world.transferSeconds = 1800;
+    await world.pass(600);
+    expect(world.asked).toEqual(['soa 192.0.2.1:53', 'ixfr 9 192.0.2.1:53']);
+    expect(world.state?.lastError).toMatch(/192.0.2.2:53: the others took all the time$/);
   });
 
   test('that is not confirmed for its expire is told of once, and stays in force', async () => {

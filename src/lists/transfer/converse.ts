@@ -1,6 +1,7 @@
 /**
  * One query over TCP and the messages that answer it, on a connection of its own. Whatever the other
- * side does, it ends: by a deadline for connecting, for silence and for all of it, and by octets.
+ * side does, it ends: by a deadline for connecting, for silence and for all of it, by too few octets
+ * and by too many.
  */
 
 import { connect } from 'node:net';
@@ -14,6 +15,13 @@ export interface ConversationLimits {
   /** Without an octet. */
   readonly silenceMs: number;
   readonly totalMs: number;
+  /** From the first octet on; without it the deadlines are enough. */
+  readonly pace?: {
+    /** It is looked at this often … */
+    readonly everyMs: number;
+    /** … and octets must have come at this rate. */
+    readonly bytesPerSecondMin: number;
+  };
   /** Octets received. */
   readonly bytesMax: number;
   /** Ends the conversation. */
@@ -32,15 +40,18 @@ export function converse<Answer>(
   onMessage: (message: Uint8Array) => Answer | null,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { signal } = limits;
+    const { signal, pace } = limits;
     const frames = new FrameBuffer();
     const socket = connect({ host: address, port, noDelay: true });
     let received = 0;
+    let receivedBefore = 0;
+    let paceTimer: NodeJS.Timeout | null = null;
     let isOver = false;
     /** Once; what is settled stays so. */
     const end = (): void => {
       isOver = true;
       clearTimeout(total);
+      if (paceTimer !== null) clearInterval(paceTimer);
       signal?.removeEventListener('abort', giveUp);
       socket.destroy();
     };
@@ -54,6 +65,14 @@ export function converse<Answer>(
     const total = setTimeout(() => {
       fail(`it was not done within ${limits.totalMs / 1000} seconds`);
     }, limits.totalMs);
+    /** Who sends next to nothing is left long before the deadline for all of it. */
+    const keepPace = ({ everyMs, bytesPerSecondMin }: NonNullable<typeof pace>): NodeJS.Timeout =>
+      setInterval(() => {
+        if (received - receivedBefore < (bytesPerSecondMin * everyMs) / 1000) {
+          fail(`it sends less than ${bytesPerSecondMin} octets a second`);
+        }
+        receivedBefore = received;
+      }, everyMs);
     const giveUp = (): void => {
       fail('it was given up');
     };
@@ -69,6 +88,7 @@ export function converse<Answer>(
     });
     socket.on('data', (chunk) => {
       received += chunk.length;
+      if (pace !== undefined) paceTimer ??= keepPace(pace);
       if (received > limits.bytesMax) {
         failWith(new TransferError('limit', `it sends more than ${limits.bytesMax} octets`));
         return;

@@ -270,6 +270,32 @@ describe('a hostile primary', () => {
     expect(fault).toBe('network: it was not done within 1 seconds');
   });
 
+  test('that sends next to nothing is left long before the deadline', async () => {
+    const limits = { ...LIMITS, pace: { everyMs: 200, bytesPerSecondMin: 1_000 } };
+    const fault = await faultOf(
+      (query, connection) => {
+        connection.write(framed(reply(query, [soa(9)])).subarray(0, 5));
+        const timer = setInterval(() => connection.write(Buffer.of(0)), 50);
+        connection.on('close', () => {
+          clearInterval(timer);
+        });
+      },
+      { limits },
+    );
+    expect(fault).toBe('network: it sends less than 1000 octets a second');
+    const fast: PrimaryScript = (query, connection) => {
+      let number = 0;
+      connection.write(framed(reply(query, [soa(9)])));
+      const timer = setInterval(() => {
+        const records = Array.from({ length: 50 }, () => cname(`n${number++}.example`));
+        const isLast = number === 500;
+        connection.write(framed(reply(query, isLast ? [...records, soa(9)] : records)));
+        if (isLast) clearInterval(timer);
+      }, 60);
+    };
+    expect((await transfer(fast, { limits })).recordCount).toBe(500);
+  });
+
   test('whose zone never ends is left at the limit of records or octets', async () => {
     const endless: PrimaryScript = (query, connection) => {
       let number = 0;
