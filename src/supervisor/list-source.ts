@@ -65,6 +65,12 @@ export function isResting({ phase }: ListSource): boolean {
   return phase === 'idle' || phase === 'waiting';
 }
 
+/** Whether it is to be put in force without delay. */
+export function isUrgent({ row }: ListSource): boolean {
+  const { gate, sealed } = row.stored.record;
+  return gate?.urgent === true || sealed === true;
+}
+
 /** At once, where the list is new or has got another address since it was fetched last. */
 export function dueMsOf({ row, dueMs }: ListSource): number {
   if (dueMs !== null) return dueMs;

@@ -80,8 +80,14 @@ export async function updateList(
       if (result.outcome !== 'failed') return result;
       reasons.push(...result.reasons);
     } catch (error) {
-      tools.fetch.signal.throwIfAborted();
-      if (!(error instanceof AppError) || NO_FAULTS.includes(error.code)) throw error;
+      if (isNobodysFault(error)) throw error;
+      const { signal, limits } = tools.fetch;
+      if (isLate(signal)) {
+        reasons.push(`the update took longer than ${limits.totalMs / 1000} s`);
+        break;
+      }
+      signal.throwIfAborted();
+      if (!(error instanceof AppError)) throw error;
       reasons.push(error.message);
       if (OWN_FAULTS.includes(error.code)) break;
     }
@@ -160,6 +166,14 @@ async function propose(
   }
   const reasons = proposal.reasons.map((reason) => `${source}: ${reason}`);
   return { outcome: 'failed', version, entries, reasons, mark: null };
+}
+
+function isNobodysFault(error: unknown): boolean {
+  return error instanceof AppError && NO_FAULTS.includes(error.code);
+}
+
+function isLate({ reason }: AbortSignal): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError';
 }
 
 function unchanged(mark: SourceMark): UpdateResult {

@@ -1,6 +1,7 @@
 /**
  * Keeps the lists that come from an address or a file of this machine: looks for a new content when it is
- * time, when a file changes and when somebody asks, and proposes it. Two lists are under way at a time.
+ * time, when a file changes and when somebody asks, and proposes it. Two lists are under way at a time,
+ * and one more that is urgent or sealed.
  *
  *     time, file, somebody ─▶ due ─▶ fetching ─▶ looking ─▶ publishing ─▶ idle
  *                              ▲         └──────────┴─ failed: later, each time twice as late
@@ -25,6 +26,7 @@ import {
   createSource,
   dueMsOf,
   isResting,
+  isUrgent,
   type ListSource,
   type LookedSoFar,
   stateAfter,
@@ -197,9 +199,11 @@ export class ListUpdater {
     const due = [...this.#sources.values()]
       .filter(({ isOutdated }) => !isOutdated)
       .filter((one) => one.phase === 'waiting' || (one.phase === 'idle' && dueMsOf(one) <= nowMs))
-      .sort((a, b) => dueMsOf(a) - dueMsOf(b));
+      .sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)) || dueMsOf(a) - dueMsOf(b));
     for (const source of due) {
-      if (this.#underWay.size < UPDATES_MAX) this.#begin(source);
+      // Slow sources of other lists do not keep what is urgent waiting.
+      const most = UPDATES_MAX + (isUrgent(source) ? 1 : 0);
+      if (this.#underWay.size < most) this.#begin(source);
       else source.phase = 'waiting';
     }
   }
@@ -255,7 +259,8 @@ export class ListUpdater {
     const { contents, lists, times, clock } = this.#options;
     const { lists: limits, upstreams, zones } = this.#options.config();
     const { bytesMax, allowPrivate: isPrivateAllowed, folders } = limits;
-    const { signal } = this.#end;
+    // For all addresses of the list, and all that each of them is asked.
+    const signal = AbortSignal.any([this.#end.signal, AbortSignal.timeout(times.totalMs)]);
     const receive: UpdateTools['fetch']['receive'] = (body) => contents.take(body, bytesMax);
     return {
       propose: (context, proposal) => lists.propose(context, proposal),

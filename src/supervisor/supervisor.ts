@@ -279,8 +279,9 @@ export class Supervisor implements ControlPlane {
     const { log, reloadConfig, onReload } = this.#options;
     const config = reloadConfig();
     const sealing = this.#readSealingKeys(config);
-    this.listUpdates.reload(config);
     await followShippedFiles(this.store);
+    // After what can fail: a reload that does leaves the keys of transfers as they were.
+    this.listUpdates.reload(config);
     const restartKeys = findRestartKeys(this.#config, config);
     const { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging } = config;
     const followed = { zones, records, upstreams, access, lists, stopDeadlineMs, log: logging };

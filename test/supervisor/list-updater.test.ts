@@ -448,6 +448,45 @@ describe('updates', () => {
     expect(lists.proposals.map(({ list }) => list).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 
+  it('of an urgent or a sealed list do not wait for two slow ones', async () => {
+    await using server = await startListServer((request, socket) => {
+      if (!request.path.startsWith('/slow')) serve(LIST)(request, socket);
+    });
+    const { updater, lists } = anUpdater();
+    for (const id of ['slow-1', 'slow-2', 'a']) lists.add({ id, url: server.url(`/${id}`) });
+    await updater.look();
+    await expect.poll(() => server.requests.length).toBe(2);
+    lists.add({ id: 'b', url: server.url('/b') });
+    lists.add({ id: 'court', url: server.url('/court'), gate: { urgent: true } });
+    lists.add({ id: 'police', url: server.url('/police'), sealed: true });
+    await updater.look();
+    await expect.poll(() => lists.proposals.length).toBe(2);
+    expect(lists.proposals.map(({ list }) => list)).toEqual(['court', 'police']);
+    await updater.stop();
+  });
+
+  it('of an urgent list come first', async () => {
+    await using server = await startListServer(serve(LIST));
+    const { look, lists } = anUpdater();
+    for (const id of ['a', 'b', 'c', 'd']) lists.add({ id, url: server.url(`/${id}`) });
+    lists.add({ id: 'court', url: server.url('/court'), gate: { urgent: true } });
+    await look();
+    expect(server.requests.slice(0, 2).map(({ path }) => path)).toContain('/court');
+  });
+
+  it('have one deadline for all addresses', async () => {
+    await using server = await startListServer(() => undefined);
+    const times = { ...TIMES, headerMs: 400, totalMs: 600 };
+    const { look, lists } = anUpdater({ times });
+    const mirrors = [server.url('/b'), server.url('/c'), server.url('/d')];
+    lists.add({ id: 'ads', url: server.url('/a'), mirrors });
+    await look();
+    expect(server.requests.map(({ path }) => path)).toEqual(['/a', '/b']);
+    const { failures, lastError } = lists.stateOf('ads');
+    expect(failures).toBe(1);
+    expect(lastError).toMatch(/\/a: no response within 0.4 s; the update took longer than 0.6 s$/);
+  });
+
   it('that are asked for begin at once, in the name of who asked', async () => {
     await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
     const { updater, lists, look } = anUpdater();
