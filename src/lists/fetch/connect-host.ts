@@ -59,8 +59,9 @@ async function allowedAddresses(
 ): Promise<readonly string[]> {
   const host = bareHost(url);
   const addresses = isLiteral(url) ? [host] : await lookUp(host, signal);
-  const allowed = addresses.filter((address) => findFault(address) === null);
-  if (allowed.length === 0) throw refused(url, addresses.map(findFault).join('; '));
+  const faults = addresses.map((address) => faultOf(address, findFault));
+  const allowed = addresses.filter((_address, index) => faults[index] === null);
+  if (allowed.length === 0) throw refused(url, [...new Set(faults)].join('; '));
   return allowed;
 }
 
@@ -74,7 +75,12 @@ async function connectAddress(
   const port = url.port === '' ? (isEncrypted ? HTTPS_PORT : HTTP_PORT) : Number(url.port);
   const socket = connectTcp({ host: address, port });
   await untilEvent(socket, 'connect', signal);
-  const fault = findFault(socket.remoteAddress ?? 'nowhere');
+  const { remoteAddress } = socket;
+  if (remoteAddress === undefined) {
+    socket.destroy();
+    throw new Error('the connection was closed');
+  }
+  const fault = faultOf(remoteAddress, findFault);
   if (fault !== null) {
     socket.destroy();
     throw refused(url, fault);
@@ -124,6 +130,11 @@ function untilEvent(socket: Socket, event: string, signal: AbortSignal): Promise
     signal.addEventListener('abort', onAbort);
     socket.on(event, onEvent).on('error', end).on('close', onClose);
   });
+}
+
+/** Of what kind the address is, not which: names inside are not to be looked up by way of a list. */
+function faultOf(address: string, findFault: ConnectRules['findFault']): string | null {
+  return findFault(address)?.replace(address, 'its address') ?? null;
 }
 
 function refused(url: URL, why: string): AppError {

@@ -12,6 +12,8 @@ import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw }
 const RATIO_MAX = 100;
 /** Short runs of one octet are no bomb. */
 const RATIO_FLOOR_BYTES = 1024 * 1024;
+/** By these gzip and zlib are known. */
+const HEAD_BYTES = 2;
 const LINE_FEED = 0x0a;
 
 export interface BodyCounts {
@@ -46,8 +48,7 @@ export async function unpackBody(
   counts: BodyCounts,
 ): Promise<Readable> {
   const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  const first = await pieces.next();
-  const head = first.done === true ? new Uint8Array(0) : first.value;
+  const head = await readHead(pieces);
   const source = Readable.from(piecesFrom(head, pieces), { objectMode: false });
   const packed = new Meter((piece) => {
     counts.packed += piece.length;
@@ -67,6 +68,17 @@ export async function unpackBody(
   // Every step is ended with the error of the first that fails; the last one throws it at its reader.
   pipeline(steps, () => undefined);
   return unpacked;
+}
+
+/** The first pieces, as far as it takes to know what they are. */
+async function readHead(pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < HEAD_BYTES) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  return head;
 }
 
 async function* piecesFrom(
