@@ -4,6 +4,9 @@ const DAY_MS = 86_400_000;
 /** The end of a day, where a window may end but none begins. */
 export const MINUTES_OF_DAY = 1_440;
 
+/** Of a date as text. */
+export const DATE_LENGTH = '2027-02-28'.length;
+
 /** Days since 1970-01-01 of `2027-02-28`; null where there is no such date. */
 export function parseDate(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null;

@@ -13,6 +13,7 @@ import {
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
+  sql,
 } from 'kysely';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { closeToOthers, DATABASE_FILE, LISTS_FOLDER } from './data-folder.ts';
@@ -102,6 +103,23 @@ export function toStoreError(error: unknown, path = DATABASE_FILE): unknown {
     });
   }
   return error;
+}
+
+/**
+ * Deletes so that what is gone is gone from the files as well: overwritten in its pages, and in the
+ * write-ahead log, as far as no other reader holds it. Not always, as it costs every deletion writes.
+ */
+export async function withoutTraces<Result>(
+  db: Db,
+  deletion: () => Promise<Result>,
+): Promise<Result> {
+  await sql`pragma secure_delete = on`.execute(db);
+  try {
+    return await deletion();
+  } finally {
+    await sql`pragma secure_delete = off`.execute(db);
+    await sql`pragma wal_checkpoint(truncate)`.execute(db);
+  }
 }
 
 /**

@@ -3,6 +3,7 @@
  * its one answer: for a time (a grant), always (a setting of the profile), or no.
  */
 
+import { sql } from 'kysely';
 import { type Static, Type } from 'typebox';
 import { AppError } from '../lib/errors.ts';
 import { throwFaults } from './changes.ts';
@@ -167,6 +168,19 @@ export async function removeRequests(
     return rows;
   };
   const before = await count();
+  // The first answer, kept for whoever repeats a request, holds the words of the child as well.
+  await tx
+    .deleteFrom('idempotency')
+    .where((where) =>
+      where.exists(
+        where
+          .selectFrom('requests')
+          .select('requests.id')
+          .where(`requests.${column}`, '=', number ?? -1)
+          .where(sql<boolean>`instr(idempotency.response, requests.id) > 0`),
+      ),
+    )
+    .execute();
   await tx
     .deleteFrom('requests')
     .where(column, '=', number ?? -1)

@@ -32,7 +32,7 @@ import {
   readCompileInput,
 } from './compile-input.ts';
 import { type FolderLock, lockDataFolder, prepareDataFolder } from './data-folder.ts';
-import { openDatabase, toStoreError } from './database.ts';
+import { openDatabase, toStoreError, withoutTraces } from './database.ts';
 import type { PolicyDocument, ResourceKind } from './document.ts';
 import { checkEngines } from './engine-checks.ts';
 import { checkExpectation } from './expectation.ts';
@@ -670,15 +670,17 @@ export class Store {
     context: WriteContext,
   ): Promise<DeletionCounts<Counts & { readonly requests: number }>> {
     return this.#enqueue(() =>
-      this.db.transaction().execute(async (tx) => {
-        const requests = await removeRequests(tx, deletion.subscriber, deletion.profile);
-        const counts = {
-          before: { ...before, requests: requests.before },
-          after: { ...after, requests: requests.after },
-        };
-        await this.#auditDeletion(tx, 'delete', deletion, counts, context);
-        return counts;
-      }),
+      withoutTraces(this.db, () =>
+        this.db.transaction().execute(async (tx) => {
+          const requests = await removeRequests(tx, deletion.subscriber, deletion.profile);
+          const counts = {
+            before: { ...before, requests: requests.before },
+            after: { ...after, requests: requests.after },
+          };
+          await this.#auditDeletion(tx, 'delete', deletion, counts, context);
+          return counts;
+        }),
+      ),
     );
   }
 

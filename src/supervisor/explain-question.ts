@@ -4,6 +4,7 @@ import { domainToASCII } from 'node:url';
 import type { Config } from '../config/config.ts';
 import { lowerCaseName, NAME_BYTES_MAX, writeName } from '../dns/name.ts';
 import { parseRecordType } from '../dns/record-type.ts';
+import { DATE_LENGTH, parseDate } from '../lib/calendar.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { parseIpAddress, parseIpPrefix, prefixWordMask } from '../lib/ip-address.ts';
@@ -70,6 +71,8 @@ function macOctets(text: string): Uint8Array | null {
 /** With its offset from UTC, so that nobody's zone has to be guessed; NaN where it is none. */
 export function parseTime(text: string): number {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text)) return Number.NaN;
+  // Engines call 30 February 2 March.
+  if (parseDate(text.slice(0, DATE_LENGTH)) === null) return Number.NaN;
   const ms = Date.parse(text);
   return ms >= AT_MIN && ms < AT_MAX ? ms : Number.NaN;
 }

@@ -79,6 +79,7 @@ describe('grants', () => {
       [{ target: 'internet' }, 422, 'one of until'],
       [{ target: 'internet', minutes: 5, until: '2026-11-22T13:00:00Z' }, 422, 'one of until'],
       [{ target: 'internet', until: '2026-11-22T11:00:00Z' }, 422, 'valid: after'],
+      [{ target: 'internet', until: '2026-11-31T11:00:00Z' }, 400, 'is no point in time'],
       [{ target: 'internet', until: 'tomorrow' }, 400, 'valid: such as 2027-02-28T'],
       [{ target: 'internet', minutes: 0 }, 400, 'minutes'],
       [{ target: 'internet', minutes: 1e9 }, 400, 'minutes'],

@@ -1,5 +1,7 @@
 /** What is written down of households, read and deleted over HTTP. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   createEventRing,
@@ -231,6 +233,21 @@ describe('deletion', () => {
       before: null,
       after: null,
     });
+  });
+
+  test('takes the words of a request from the kept answer and from the files', async () => {
+    const { ask, store } = await aWatchedHouse();
+    const headers = { ...(await bearerOf(ask, 'operator')), 'idempotency-key': 'asked-once' };
+    const request = { profile: 'anna', name: 'museum.example', message: 'words-of-a-child' };
+    await ask('POST', `${HOUSE}/requests`, request, { headers });
+    await ask('DELETE', `${HOUSE}/records`);
+    const rows = await store.db.selectFrom('idempotency').select('response').execute();
+    expect(rows.filter(({ response }) => response.includes('words'))).toEqual([]);
+    for (const file of ['stairgate.db', 'stairgate.db-wal']) {
+      expect(readFileSync(join(store.dataDir, file)).includes('words-of-a-child'), file).toBe(
+        false,
+      );
+    }
   });
 
   test('of a household nothing is left of anybody in it', async () => {
