@@ -42,5 +42,11 @@ export function canonicalTargetRecord(document: TargetDocument, faults: string[]
   if ((document.names ?? []).length === 0) {
     faults.push('names: target names needs the names; valid: such as [chat.example]');
   }
+  // One tap on the answer to a child should not open half of the internet.
+  for (const name of names.filter((one) => !one.includes('.'))) {
+    faults.push(
+      `names: ${quote(name)} would stand for all names that end in it; valid: such as chat.example`,
+    );
+  }
   return { target, names };
 }

@@ -76,6 +76,7 @@ describe('grants', () => {
       [{ target: 'service:moon', minutes: 5 }, 422, 'there is no service'],
       [{ target: 'names', minutes: 5 }, 422, 'names'],
       [{ target: 'names', names: ['a..b'], minutes: 5 }, 422, 'no domain name'],
+      [{ target: 'names', names: ['*.com'], minutes: 5 }, 422, 'would stand for all names'],
       [{ target: 'internet' }, 422, 'one of until'],
       [{ target: 'internet', minutes: 5, until: '2026-11-22T13:00:00Z' }, 422, 'one of until'],
       [{ target: 'internet', until: '2026-11-22T11:00:00Z' }, 422, 'valid: after'],
