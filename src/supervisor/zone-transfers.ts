@@ -20,7 +20,7 @@ import { AppError, messageOf } from '../lib/errors.ts';
 import type { NotifiedZone } from '../lists/transfer/answer-notify.ts';
 import { wireZone } from '../lists/transfer/primary.ts';
 import type { TransferDone } from '../lists/transfer/run-transfer.ts';
-import { boundTimers, FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
+import { FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
 import type { Proposal } from '../store/list-propose.ts';
 import type { ListState, ZoneCopyState } from '../store/list-states.ts';
@@ -96,7 +96,8 @@ interface Zone {
   state: ListState;
   /** By the monotonic clock. */
   dueAtMs: number;
-  lookedAtMs: number;
+  /** Before then no NOTIFY leads to a look. */
+  restUntilMs: number;
   phase: ListUpdateState['phase'];
   startedAtMs: number;
   /** Who asked for it by hand; then it is taken whole. */
@@ -166,7 +167,7 @@ export class ZoneTransfers implements ListUpdates {
     for (const list of lists) {
       const zone = this.#zones.get(list);
       if (zone === undefined) continue;
-      const soonMs = Math.max(this.#nowMs(), zone.lookedAtMs + pauseMsOf(zone));
+      const soonMs = Math.max(this.#nowMs(), zone.restUntilMs);
       zone.dueAtMs = Math.min(zone.dueAtMs, soonMs);
     }
     this.tick();
@@ -227,7 +228,7 @@ export class ZoneTransfers implements ListUpdates {
         wire: wireZone(source.zone),
         state: source.state,
         dueAtMs: this.#nowMs() + (known === undefined ? random() * START_SPREAD_MS : 0),
-        lookedAtMs: Number.NEGATIVE_INFINITY,
+        restUntilMs: Number.NEGATIVE_INFINITY,
         phase: 'idle',
         startedAtMs: 0,
         wantedBy: null,
@@ -276,19 +277,20 @@ export class ZoneTransfers implements ListUpdates {
     zone.startedAtMs = this.#options.clock.wallMs();
     // A NOTIFY that comes meanwhile may be about a version that this look does not see.
     zone.dueAtMs = Number.POSITIVE_INFINITY;
-    zone.lookedAtMs = this.#nowMs();
-    const look = this.#lookOnce(zone).finally(() => {
+    const startedMs = this.#nowMs();
+    zone.restUntilMs = startedMs + LOOK_PAUSE_MS;
+    const look = this.#lookOnce(zone, startedMs).finally(() => {
       zone.phase = 'idle';
       zone.wantedBy = null;
       zone.runs++;
-      zone.lookedAtMs = this.#nowMs();
+      zone.restUntilMs = this.#nowMs() + restMs(startedMs, this.#nowMs());
       this.#looks.delete(look);
     });
     this.#looks.add(look);
   }
 
   /** Never rejects: what was wrong stands in the state. */
-  async #lookOnce(zone: Zone): Promise<void> {
+  async #lookOnce(zone: Zone, startedMs: number): Promise<void> {
     const { lists, log, random } = this.#options;
     const { list } = zone.source;
     let state: ListState;
@@ -311,7 +313,7 @@ export class ZoneTransfers implements ListUpdates {
     const seconds = secondsToNextLook(state.zone ?? FIRST_TIMERS, state.failures, random());
     zone.state = { ...state, nextAt: this.#nowSeconds() + seconds };
     const isNotified = zone.dueAtMs !== Number.POSITIVE_INFINITY;
-    const soonestMs = isNotified ? pauseMsOf(zone) : Number.POSITIVE_INFINITY;
+    const soonestMs = isNotified ? restMs(startedMs, this.#nowMs()) : Number.POSITIVE_INFINITY;
     zone.dueAtMs = this.#nowMs() + Math.min(soonestMs, seconds * 1000);
     if (!this.#isWanted(zone)) return;
     await lists.writeState(list, zone.state).catch((error: unknown) => {
@@ -475,10 +477,9 @@ function isLooking({ phase }: Zone): boolean {
   return phase !== 'idle' && phase !== 'waiting';
 }
 
-/** How soon after a look a NOTIFY may cause another. */
-function pauseMsOf({ state }: Zone): number {
-  if (state.failures === 0) return LOOK_PAUSE_MS;
-  return boundTimers(state.zone ?? FIRST_TIMERS).retrySeconds * 1000;
+/** As long as the look took: whoever sends NOTIFY has us busy with a zone half of the time at most. */
+function restMs(startedMs: number, endedMs: number): number {
+  return Math.max(LOOK_PAUSE_MS, endedMs - startedMs);
 }
 
 /** Of a zone whose settings change: whoever waits for a look at what it was waits no longer. */
