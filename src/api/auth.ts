@@ -102,7 +102,7 @@ function authenticate(
   if (secret === undefined) {
     throw new AppError('UNAUTHENTICATED', 'A token is missing: Authorization: Bearer …');
   }
-  const token = store.authenticate(secret);
+  const token = store.tokens.authenticate(secret);
   if (token === null) throw refuseToken(request, reply, throttle);
   void reply.removeHeader('www-authenticate');
   return token;

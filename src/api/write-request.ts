@@ -9,7 +9,7 @@ import { Type } from 'typebox';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { ResourceKind } from '../store/document.ts';
 import type { Expectation } from '../store/expectation.ts';
-import type { ApplyResult } from '../store/store.ts';
+import type { ApplyResult } from '../store/document-writer.ts';
 import type { WriteContext } from '../store/write-context.ts';
 import type { ControlPlane } from '../supervisor/control-plane-contract.ts';
 

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, ChangeCounts } from '../store/changes.ts';
-import type { ApplyResult } from '../store/store.ts';
+import type { ApplyResult } from '../store/document-writer.ts';
 import { plain } from './output.ts';
 import { wordsOf } from './setting-words.ts';
 

@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { AppError } from '../lib/errors.ts';
 import type { AuditEntry } from './audit.ts';
 import type { AppealRow, AppealState, Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 
 /** More than editors read; beyond it new ones are refused until some are answered. */
 const OPEN_MAX = 1_000;
@@ -72,26 +73,17 @@ export interface AppealCounts {
   readonly expired: number;
 }
 
-export interface AppealsOptions {
-  /** Runs its work as one transaction, after the writes before. */
-  readonly write: <Result>(work: (tx: Db) => Promise<Result>) => Promise<Result>;
-  readonly audit: (tx: Db, actor: string, entry: AuditEntry) => Promise<void>;
-  readonly nowSeconds: () => number;
-}
-
 export class Appeals {
-  readonly #db: Db;
-  readonly #options: AppealsOptions;
+  readonly #store: StoreAccess;
   #counts: AppealCounts = { open: 0, made: 0, accepted: 0, denied: 0, expired: 0 };
 
-  constructor(db: Db, options: AppealsOptions) {
-    this.#db = db;
-    this.#options = options;
+  constructor(store: StoreAccess) {
+    this.#store = store;
   }
 
   /** To be called once the tables are there. */
   async load(): Promise<void> {
-    this.#counts = { ...this.#counts, open: await countOpen(this.#db) };
+    this.#counts = { ...this.#counts, open: await countOpen(this.#store.db) };
   }
 
   counts(): AppealCounts {
@@ -100,7 +92,7 @@ export class Appeals {
 
   /** @throws AppError `DESK_FULL` */
   async make(appeal: NewAppeal): Promise<StoredAppeal> {
-    const made = await this.#options.write(async (tx) => {
+    const made = await this.#store.transact(async (tx) => {
       const isFull = (await countOpen(tx)) >= OPEN_MAX;
       if (isFull || (await countOpen(tx, appeal.name)) >= OPEN_OF_NAME_MAX) {
         throw new AppError(
@@ -113,7 +105,7 @@ export class Appeals {
       const id = randomBytes(ID_OCTETS).toString('hex');
       const { name, category, message, contact } = appeal;
       const row = { id, name, category, message, contact, state: 'open' } as const;
-      const created_at = this.#options.nowSeconds();
+      const created_at = this.#store.nowSeconds();
       await tx
         .insertInto('appeals')
         .values({ ...row, created_at })
@@ -126,7 +118,7 @@ export class Appeals {
   }
 
   async find(id: string): Promise<StoredAppeal | null> {
-    const row = await this.#db
+    const row = await this.#store.db
       .selectFrom('appeals')
       .selectAll()
       .where('id', '=', id)
@@ -136,7 +128,7 @@ export class Appeals {
 
   /** Open ones first, those that wait longest at the top; then the others, the newest first. */
   async all(): Promise<StoredAppeal[]> {
-    const rows = await this.#db.selectFrom('appeals').selectAll().execute();
+    const rows = await this.#store.db.selectFrom('appeals').selectAll().execute();
     const appeals = rows.map(toAppeal);
     const isOpen = ({ state }: StoredAppeal): boolean => state === 'open';
     const byAge = (a: StoredAppeal, b: StoredAppeal): number =>
@@ -160,7 +152,7 @@ export class Appeals {
     { state, answer }: AppealAnswer,
     { actor }: { readonly actor: string },
   ): Promise<readonly StoredAppeal[]> {
-    const answered = await this.#options.write(async (tx) => {
+    const answered = await this.#store.transact(async (tx) => {
       const row = await tx
         .selectFrom('appeals')
         .selectAll()
@@ -174,17 +166,18 @@ export class Appeals {
         .where('name', '=', row.name)
         .where('state', '=', 'open')
         .execute();
-      const how = { state, answer, answered_by: actor, answered_at: this.#options.nowSeconds() };
+      const how = { state, answer, answered_by: actor, answered_at: this.#store.nowSeconds() };
       const ids = same.map((one) => one.id);
       await tx.updateTable('appeals').set(how).where('id', 'in', ids).execute();
       const { name, category } = row;
-      await this.#options.audit(tx, actor, {
+      const entry: AuditEntry = {
         action: 'update',
         kind: 'appeal',
         resource: id,
         before: { name, category, state: 'open' },
         after: { name, category, state, answer, appeals: ids.length },
-      });
+      };
+      await this.#store.audit(tx, this.#store.revision(), { actor }, [entry]);
       return same.map((one) => toAppeal({ ...one, ...how }));
     });
     this.#count({ open: -answered.length, [state]: answered.length });
@@ -193,7 +186,7 @@ export class Appeals {
 
   /** @throws AppError `RESOURCE_UNKNOWN` */
   async forgetContact(id: string): Promise<void> {
-    const done = await this.#options.write((tx) =>
+    const done = await this.#store.transact((tx) =>
       tx.updateTable('appeals').set({ contact: null }).where('id', '=', id).executeTakeFirst(),
     );
     if (done.numUpdatedRows > 0n) return;
@@ -202,8 +195,8 @@ export class Appeals {
 
   /** Takes away what was made, or answered, more than so many days ago. */
   async sweep(days: number): Promise<void> {
-    const before = this.#options.nowSeconds() - days * DAY_SECONDS;
-    const expired = await this.#options.write(async (tx) => {
+    const before = this.#store.nowSeconds() - days * DAY_SECONDS;
+    const expired = await this.#store.transact(async (tx) => {
       await tx.deleteFrom('appeals').where('answered_at', '<', before).execute();
       const open = tx.deleteFrom('appeals').where('state', '=', 'open');
       return open.where('created_at', '<', before).executeTakeFirst();

@@ -7,6 +7,7 @@
 
 import type { ProfileSettings } from './canonical-household.ts';
 import type { Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 
 /** A bit for each minute. */
 const MINUTES_BYTES = 180;
@@ -34,26 +35,15 @@ export interface UsedUpBudget {
   readonly minutesPerDay: number;
 }
 
-export type WriteWork<Result> = (tx: Db) => Promise<Result>;
-
 export class BudgetDays {
-  readonly #db: Db;
-  readonly #write: <Result>(work: WriteWork<Result>) => Promise<Result>;
-  readonly #nowSeconds: () => number;
+  readonly #store: StoreAccess;
 
-  /** @param write runs its work as one transaction, after the writes before */
-  constructor(
-    db: Db,
-    write: <Result>(work: WriteWork<Result>) => Promise<Result>,
-    nowSeconds: () => number,
-  ) {
-    this.#db = db;
-    this.#write = write;
-    this.#nowSeconds = nowSeconds;
+  constructor(store: StoreAccess) {
+    this.#store = store;
   }
 
   async load(profile: number, target: string, day: number): Promise<Uint8Array | null> {
-    const row = await this.#db
+    const row = await this.#store.db
       .selectFrom('budget_days')
       .select('minutes')
       .where('profile', '=', profile)
@@ -65,7 +55,7 @@ export class BudgetDays {
 
   /** All of them or none; those of profiles that are gone are passed over. No revision is made. */
   async save(days: readonly BudgetDay[]): Promise<void> {
-    await this.#write(async (tx) => {
+    await this.#store.transact(async (tx) => {
       const known = await knownProfiles(tx, days);
       const rows = days.filter(({ profile }) => known.has(profile));
       for (let at = 0; at < rows.length; at += BATCH_ROWS) {
@@ -85,7 +75,7 @@ export class BudgetDays {
   /** Those of which minutes are known. */
   async count(profiles: readonly number[]): Promise<number> {
     if (profiles.length === 0) return 0;
-    const { rows } = await this.#db
+    const { rows } = await this.#store.db
       .selectFrom('budget_days')
       .select((eb) => eb.fn.countAll<number>().as('rows'))
       .where('profile', 'in', profiles)
@@ -97,8 +87,8 @@ export class BudgetDays {
   /** Of a day that is not over, that a budget is used up stays, and nothing else. */
   async remove(profiles: readonly number[]): Promise<void> {
     if (profiles.length === 0) return;
-    const firstDay = firstDayNotOver(this.#nowSeconds());
-    await this.#write(async (tx) => {
+    const firstDay = firstDayNotOver(this.#store.nowSeconds());
+    await this.#store.transact(async (tx) => {
       await tx
         .deleteFrom('budget_days')
         .where('profile', 'in', profiles)

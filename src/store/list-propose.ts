@@ -1,6 +1,5 @@
 /** One proposal inside a transaction: judged, written, audited; or refused, with the reason in the list's state. */
 
-import type { StoreAccess } from './list-access.ts';
 import type { ListCandidate, ListLook } from './list-looks.ts';
 import {
   judgeCandidate,
@@ -13,6 +12,7 @@ import { readListState, writeListState } from './list-states.ts';
 import { readVersions } from './list-version-rows.ts';
 import { readLists } from './records.ts';
 import type { Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 import type { WriteContext } from './write-context.ts';
 
 export interface Proposal {

@@ -22,7 +22,6 @@ import {
 import type { AuditEntry } from './audit.ts';
 import { type ListRecord, type ListSourceKind, sourceOf } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
-import { listOf, type StoreAccess } from './list-access.ts';
 import { isApproved, withApprover } from './list-approvals.ts';
 import { type ListCandidate, ListLooks, readGround, untilLooked } from './list-looks.ts';
 import { installVersion, replaceHeld, versionEntry } from './list-proposals.ts';
@@ -36,10 +35,11 @@ import {
   type VersionFilter,
 } from './list-version-rows.ts';
 import { OWN_SOURCE, type OwnLists } from './own-lists.ts';
-import { readLists, type StoredList } from './records.ts';
+import { listOf, readLists, type StoredList } from './records.ts';
 import { canonicalName } from './rule-name.ts';
 import { sealedFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** In a fault, as the valid ones. */

@@ -11,7 +11,6 @@
 import { AppError } from '../lib/errors.ts';
 import { quote } from '../lib/quote.ts';
 import { throwFaults } from './changes.ts';
-import { listOf, type StoreAccess } from './list-access.ts';
 import {
   editedEntries,
   type EntryEdit,
@@ -37,9 +36,10 @@ import { type Proposal, writeProposal } from './list-propose.ts';
 import { emptyReport } from './list-report.ts';
 import { type ListVersion, readVersions } from './list-version-rows.ts';
 import { type ListEntry, parseOwnContent, writeOwnContent } from './own-content.ts';
-import { readLists, type StoredList } from './records.ts';
+import { listOf, readLists, type StoredList } from './records.ts';
 import { canonicalName } from './rule-name.ts';
 import type { Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 import type { WriteContext } from './write-context.ts';
 
 /** Takes away entries whose time is over; nobody's token has a space. */

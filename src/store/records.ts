@@ -4,6 +4,7 @@
  */
 
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
+import { AppError } from '../lib/errors.ts';
 import {
   type CategoryRecord,
   type PlanRecord,
@@ -152,6 +153,13 @@ export async function readLists(db: Db): Promise<Map<string, StoredList>> {
     ];
   });
   return new Map(entries);
+}
+
+/** @throws AppError `RESOURCE_UNKNOWN` */
+export function listOf(lists: ReadonlyMap<string, StoredList>, id: string): StoredList {
+  const stored = lists.get(id);
+  if (stored !== undefined) return stored;
+  throw new AppError('RESOURCE_UNKNOWN', `There is no list "${id}"`);
 }
 
 export async function readPlans(db: Db): Promise<Map<string, StoredPlan>> {

@@ -6,11 +6,13 @@
  */
 
 import type { IpPrefix } from '../lib/ip-address.ts';
+import { quote } from '../lib/quote.ts';
+import { breathe } from './breathe.ts';
 import { throwFaults } from './changes.ts';
 import { canonicalPrefix, keyToPrefix, keyToText, textToKey } from './prefix-key.ts';
 import { BATCH_ROWS } from './records.ts';
-import { quote } from '../lib/quote.ts';
 import type { Db } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
 
 /** A change of the live subscriber table. */
 export interface AddressChange {
@@ -34,6 +36,12 @@ export interface SessionChanges {
   readonly remove: readonly string[];
 }
 
+export interface SessionPageOptions {
+  /** Only sessions after this address; empty = from the first. */
+  readonly after: string;
+  readonly limit: number;
+}
+
 const INSERT_ROWS = 2_000;
 /** No subscriber has more; a slip such as 0.0.0.0/0 would open the resolver to everybody. */
 const IPV4_LENGTH_MIN = 8;
@@ -41,8 +49,40 @@ const IPV6_LENGTH_MIN = 16;
 /** Ended in one transaction: some milliseconds, then others have their turn. */
 const EXPIRED_ROWS = 500;
 
-/** @throws AppError `DOCUMENT_INVALID` with all faults; nothing is changed then */
-export async function writeSessions(
+export class Sessions {
+  readonly #store: StoreAccess;
+
+  constructor(store: StoreAccess) {
+    this.#store = store;
+  }
+
+  /**
+   * Saved when this returns; the changes go on into the live subscriber table.
+   * @throws AppError `DOCUMENT_INVALID` with all faults; nothing is changed then
+   */
+  put(changes: SessionChanges): Promise<readonly AddressChange[]> {
+    return this.#store.transact((tx) => writeSessions(tx, changes, this.#store.nowSeconds()));
+  }
+
+  /**
+   * Ends all sessions whose time is over; called every few seconds. Yields where the prefixes of one
+   * saved batch lead now.
+   */
+  async *expire(): AsyncGenerator<readonly AddressChange[]> {
+    for (;;) {
+      const changes = await this.#store.transact((tx) => removeEnded(tx, this.#store.nowSeconds()));
+      if (changes.length === 0) return;
+      yield changes;
+      await breathe();
+    }
+  }
+
+  page(options: SessionPageOptions): Promise<Session[]> {
+    return this.#store.read((tx) => readPage(tx, options));
+  }
+}
+
+async function writeSessions(
   tx: Db,
   changes: SessionChanges,
   nowSeconds: number,
@@ -80,10 +120,7 @@ export async function writeSessions(
 }
 
 /** Removes a batch of what has ended; says where those prefixes lead now. */
-export async function expireSessions(
-  tx: Db,
-  nowSeconds: number,
-): Promise<readonly AddressChange[]> {
+async function removeEnded(tx: Db, nowSeconds: number): Promise<readonly AddressChange[]> {
   const rows = await tx
     .selectFrom('sessions')
     .select('prefix')
@@ -95,13 +132,7 @@ export async function expireSessions(
   return resolveAddresses(tx, keys, nowSeconds);
 }
 
-export interface SessionPageOptions {
-  /** Only sessions after this address; empty = from the first. */
-  readonly after: string;
-  readonly limit: number;
-}
-
-export async function readSessionPage(db: Db, options: SessionPageOptions): Promise<Session[]> {
+async function readPage(db: Db, options: SessionPageOptions): Promise<Session[]> {
   const after = canonicalPrefix(options.after);
   const rows = await db
     .selectFrom('sessions')

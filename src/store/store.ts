@@ -1,30 +1,19 @@
 /**
  * The store: everything that people set, in one SQLite database, with its history.
  *
- *     write:  wait for the write before ─▶ begin ─▶ seen this key? ─▶ as expected? ─▶ plan, all faults
- *             ─▶ rows ─▶ audit ─▶ revision + 1 ─▶ commit (on disk)
- *
- * A write is all or nothing and, once acknowledged, survives the loss of the process. Reads see
- * whole writes only. One process works on a data folder at a time.
+ * What a document says is written and read here. What else is kept has a class of its own: contents of
+ * lists (`ListVersions`, `OwnLists`), what goes on in households (`Households`, `BudgetDays`), addresses
+ * of the moment (`Sessions`), `Tokens`, `Appeals`. `StoreAccess` is what all of them write through. One
+ * process works on a data folder at a time.
  */
 
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { AppError } from '../lib/errors.ts';
 import { Appeals } from './appeals.ts';
-import { documentOfApproval } from './approval.ts';
-import {
-  appendAudit,
-  type AuditEntry,
-  type AuditPageOptions,
-  type AuditVerdict,
-  readAuditPage,
-  verifyAudit,
-} from './audit.ts';
-import { toAuditEntry } from './audit-entries.ts';
+import { type AuditPageOptions, type AuditVerdict, readAuditPage, verifyAudit } from './audit.ts';
 import { breathe } from './breathe.ts';
-import { type BudgetDay, BudgetDays, noteUsedUp } from './budget-days.ts';
+import { BudgetDays } from './budget-days.ts';
 import type { RecordOf } from './canonical.ts';
-import { type Change, type ChangeCounts, countChanges, throwFaults } from './changes.ts';
 import {
   type AddressPage,
   type CompileInput,
@@ -32,42 +21,20 @@ import {
   readCompileInput,
 } from './compile-input.ts';
 import { type FolderLock, lockDataFolder, prepareDataFolder } from './data-folder.ts';
-import { openDatabase, toStoreError, withoutTraces } from './database.ts';
+import { openDatabase, toStoreError } from './database.ts';
 import type { PolicyDocument, ResourceKind } from './document.ts';
-import { checkEngines } from './engine-checks.ts';
-import { checkExpectation } from './expectation.ts';
-import {
-  type GrantDocument,
-  type GrantFilter,
-  insertGrant,
-  insertPause,
-  type Moment,
-  type PauseDocument,
-  readGrants,
-  removeGrant,
-  type StoredGrant,
-} from './grants.ts';
-import { findAnswer, saveAnswer } from './idempotency.ts';
+import { type ApplyOptions, type ApplyResult, DocumentWriter } from './document-writer.ts';
+import { Households } from './households.ts';
 import { ListContents } from './list-contents.ts';
-import type { StoreAccess } from './list-access.ts';
-import {
-  applyLists,
-  candidatesOf,
-  type HeldList,
-  judgeLists,
-  type JudgedLists,
-} from './list-changes.ts';
-import { ListLooks, readGround, untilLooked } from './list-looks.ts';
-import type { ContentInspector, ListReport } from './list-report.ts';
+import type { ContentInspector } from './list-report.ts';
 import { readUsedContents } from './list-version-rows.ts';
 import { ListVersions } from './list-versions.ts';
-import { readMeta, readRevision, writeMeta } from './meta.ts';
+import { readMeta, writeMeta } from './meta.ts';
 import { migrate } from './migrations.ts';
 import { OwnLists } from './own-lists.ts';
-import { planChanges, planRemoval } from './plan-changes.ts';
-import { listChanges, type PlannedChanges, readStock } from './planned-changes.ts';
+import { planRemoval } from './plan-changes.ts';
+import { listChanges, readStock } from './planned-changes.ts';
 import { type ProfileOwner, readProfileNumbers, readProfileOwners } from './profile-owners.ts';
-import { type ReadDocument, readDocument } from './read-document.ts';
 import {
   BATCH_ROWS,
   readCategories,
@@ -85,113 +52,24 @@ import {
   type SubscriberPageOptions,
 } from './records.ts';
 import {
-  type AnswerDocument,
-  auditedRequest,
-  closeRequest,
-  findOpenRequest,
-  insertRequest,
-  readRequests,
-  removeRequests,
-  type RequestDocument,
-  type RequestFilter,
-  type StoredRequest,
-} from './requests.ts';
-import {
   documentWithRule,
   readRulePage,
   type Rule,
   type RuleChange,
   type RulePageOptions,
 } from './rules.ts';
-import type { AuditRow, Db, Role } from './schema.ts';
-import {
-  type AddressChange,
-  expireSessions,
-  readSessionPage,
-  type Session,
-  type SessionChanges,
-  type SessionPageOptions,
-  writeSessions,
-} from './sessions.ts';
+import type { AuditRow, Db } from './schema.ts';
+import { Sessions } from './sessions.ts';
 import { followShipped, type Shipped } from './shipped.ts';
+import { StoreAccess } from './store-access.ts';
 import { sweepEnded } from './sweep.ts';
-import {
-  adoptTokenFile,
-  ensureFirstToken,
-  FIRST_START_ACTOR,
-  findToken,
-  type HashedToken,
-  insertToken,
-  readTokens,
-  removeToken,
-  SHIPPED_ACTOR,
-  type Token,
-} from './tokens.ts';
-import { writeChanges } from './write-changes.ts';
+import { FIRST_START_ACTOR, SHIPPED_ACTOR, type TokenOptions, Tokens } from './tokens.ts';
 import type { WriteContext } from './write-context.ts';
 
-/** What a result shows one by one; counts are always complete. */
-const CHANGES_SHOWN_MAX = 1_000;
-/** Of a write that is about no list. */
-const NO_LISTS: JudgedLists = { settled: [], reports: new Map(), held: [], proposals: [] };
-
-export interface StoreOptions {
+export interface StoreOptions extends TokenOptions {
   readonly clock?: Clock;
-  /** An admin token that the operator keeps; its file stays the truth, and no other is made. */
-  readonly adminTokenFile?: string;
-  /** No API will be served: tokens are left to the next start of the server. */
-  readonly isOffline?: boolean;
   /** Reads the ids of the engines of safe search that there are; left out: documents may name any. */
   readonly engines?: () => readonly string[];
-}
-
-export interface ApplyOptions {
-  readonly isDryRun: boolean;
-  /** Also remove what the document's sections do not name. */
-  readonly isPruning: boolean;
-}
-
-export interface ApplyResult {
-  /** The revision that holds the change; the present one where nothing changed. */
-  readonly revision: number;
-  readonly isDryRun: boolean;
-  readonly counts: ChangeCounts;
-  /** The first thousand. */
-  readonly changes: readonly Change[];
-  /** Reports of lists with new content, by id. */
-  readonly listReports: Readonly<Record<string, ListReport>>;
-  /** Lists that keep what they have, since their new content waits for somebody. */
-  readonly held: readonly HeldList[];
-}
-
-/** The revision that holds a change, and what became of its object. */
-export type GrantResult = { readonly revision: number; readonly grant: StoredGrant };
-export interface RequestResult {
-  readonly revision: number;
-  readonly request: StoredRequest;
-  /** Of an approval for a time; else null. */
-  readonly grant: StoredGrant | null;
-}
-
-/** Whose records are deleted. */
-export interface Deletion {
-  readonly subscriber: string;
-  /** Null = the whole household. */
-  readonly profile: string | null;
-}
-
-/** Rows by what they are about, before and after. */
-export interface DeletionCounts<Counts> {
-  readonly before: Counts;
-  readonly after: Counts;
-}
-
-interface PreparedDocument {
-  readonly document: ReadDocument;
-  readonly faults: readonly string[];
-  readonly looks: ListLooks;
-  /** What ships with Stairgate passes the gate as it is. */
-  readonly isTrusted: boolean;
 }
 
 export class Store {
@@ -200,19 +78,19 @@ export class Store {
   /** Contents of lists as they come and go. */
   readonly listVersions: ListVersions;
   readonly ownLists: OwnLists;
+  /** Grants and pauses, requests, deletions. */
+  readonly households: Households;
   /** Minutes of budgets, which the query log counts. */
   readonly budgetDays: BudgetDays;
+  readonly sessions: Sessions;
+  readonly tokens: Tokens;
   /** Of the over-blocking desk. */
   readonly appeals: Appeals;
   /** For reads that have no method here; writes go through the methods. */
   readonly db: Db;
+  readonly #access: StoreAccess;
+  readonly #documents: DocumentWriter;
   readonly #lock: FolderLock;
-  readonly #inspector: ContentInspector;
-  readonly #clock: Clock;
-  readonly #engines: (() => readonly string[]) | null;
-  #revision = 0;
-  #tokens: readonly HashedToken[] = [];
-  #lastWrite: Promise<unknown> = Promise.resolve();
 
   private constructor(
     dataDir: string,
@@ -221,36 +99,22 @@ export class Store {
     inspector: ContentInspector,
     { clock = systemClock, engines }: StoreOptions,
   ) {
+    const contents = new ListContents(dataDir);
+    const access = new StoreAccess(db, contents, inspector, clock);
+    const documents = new DocumentWriter(access, engines ?? null);
     this.dataDir = dataDir;
-    this.contents = new ListContents(dataDir);
-    this.db = db;
-    this.budgetDays = new BudgetDays(
-      db,
-      (work) => this.#enqueue(() => db.transaction().execute(work)),
-      () => this.#nowSeconds(),
-    );
-    this.appeals = new Appeals(db, {
-      write: (work) => this.#enqueue(() => db.transaction().execute(work)),
-      audit: (tx, actor, entry) =>
-        appendAudit(tx, this.#auditContext(this.#revision, { actor }), [entry]),
-      nowSeconds: () => this.#nowSeconds(),
-    });
-    const access: StoreAccess = {
-      contents: this.contents,
-      inspector,
-      read: (work) => this.#read(work),
-      write: (context, work) => this.#write(context, work),
-      audit: (tx, revision, context, entries) => this.#audit(tx, revision, context, entries),
-      revision: () => this.#revision,
-      now: () => this.#now(),
-      nowSeconds: () => this.#nowSeconds(),
-    };
+    this.contents = contents;
     this.ownLists = new OwnLists(access);
     this.listVersions = new ListVersions(access, this.ownLists);
+    this.households = new Households(access, documents);
+    this.budgetDays = new BudgetDays(access);
+    this.sessions = new Sessions(access);
+    this.tokens = new Tokens(access);
+    this.appeals = new Appeals(access);
+    this.db = db;
+    this.#access = access;
+    this.#documents = documents;
     this.#lock = lock;
-    this.#inspector = inspector;
-    this.#clock = clock;
-    this.#engines = engines ?? null;
   }
 
   /**
@@ -278,14 +142,13 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    await this.#lastWrite.catch(() => undefined);
-    await this.db.destroy();
+    await this.#access.close();
     this.#lock.release();
   }
 
   /** The newest revision; 0 = nothing was ever written. */
   get revision(): number {
-    return this.#revision;
+    return this.#access.revision();
   }
 
   /**
@@ -293,13 +156,13 @@ export class Store {
    * @param document anything; all faults are found before anything is written
    * @throws AppError `DOCUMENT_INVALID` with every fault, `PRECONDITION_FAILED`, `LISTS_CHANGED`
    */
-  async applyDocument(
+  applyDocument(
     document: unknown,
     context: WriteContext,
     options: Partial<ApplyOptions> = {},
   ): Promise<ApplyResult> {
-    return this.#writeDocument(document, context, false, (tx, prepared) =>
-      this.#apply(tx, prepared, context, { isDryRun: false, isPruning: false, ...options }, false),
+    return this.#documents.write(document, context, false, (tx, prepared) =>
+      this.#documents.apply(tx, prepared, context, options),
     );
   }
 
@@ -311,11 +174,11 @@ export class Store {
     if ((await readMeta(this.db, 'seeded')) !== null) return;
     const context = { actor: FIRST_START_ACTOR };
     const document = makeDocument();
-    await this.#writeDocument(document, context, true, async (tx, prepared) => {
-      const options = { isDryRun: false, isPruning: false };
+    await this.#documents.write(document, context, true, async (tx, prepared) => {
       const { shipped } = followShipped(prepared.document, await readStock(tx), {});
-      const result = await this.#apply(tx, prepared, context, options, true);
-      await writeMeta(tx, 'seeded', this.#now());
+      const options = { isSeeding: true };
+      const result = await this.#documents.apply(tx, prepared, context, options);
+      await writeMeta(tx, 'seeded', this.#access.now());
       await writeMeta(tx, 'shipped', JSON.stringify(shipped));
       return result;
     });
@@ -331,12 +194,10 @@ export class Store {
   async follow(filesDigest: string, makeDocument: () => PolicyDocument): Promise<void> {
     if ((await readMeta(this.db, 'shippedFiles')) === filesDigest) return;
     const context = { actor: SHIPPED_ACTOR };
-    const options = { isDryRun: false, isPruning: false };
-    const shippedDocument = makeDocument();
-    await this.#writeDocument(shippedDocument, context, true, async (tx, prepared) => {
+    await this.#documents.write(makeDocument(), context, true, async (tx, prepared) => {
       const last = JSON.parse((await readMeta(tx, 'shipped')) ?? '{}') as Shipped;
       const { document, shipped } = followShipped(prepared.document, await readStock(tx), last);
-      const result = await this.#apply(tx, { ...prepared, document }, context, options, false);
+      const result = await this.#documents.apply(tx, { ...prepared, document }, context);
       await writeMeta(tx, 'shipped', JSON.stringify(shipped));
       await writeMeta(tx, 'shippedFiles', filesDigest);
       return result;
@@ -345,116 +206,38 @@ export class Store {
 
   /** @throws AppError `RESOURCE_UNKNOWN`, `RESOURCE_IN_USE`, `PRECONDITION_FAILED` */
   async remove(kind: ResourceKind, id: string, context: WriteContext): Promise<ApplyResult> {
-    return this.#write(context, async (tx) => {
+    return this.#access.write(context, async (tx) => {
       const faults: string[] = [];
       const planned = await planRemoval(tx, kind, id, faults);
       if (listChanges(planned).length === 0) throw unknownResource(kind, id);
       if (faults.length > 0) {
         throw new AppError('RESOURCE_IN_USE', `Removing a ${kind}: ${faults.join('; ')}`);
       }
-      return this.#commitChanges(tx, planned, NO_LISTS, context, false);
+      return this.#documents.commit(tx, planned, context);
     });
   }
 
   /** Adds a name to the rules of a plan, a subscriber or a profile, or takes it away. */
-  async changeRule(change: RuleChange, context: WriteContext): Promise<ApplyResult> {
-    return this.#write(context, async (tx) => {
-      const options = { isDryRun: false, isPruning: false };
-      const prepared = await this.#readDocument(await documentWithRule(tx, change));
-      return this.#apply(tx, prepared, context, options, false);
-    });
-  }
-
-  /** Opens something for a time. Errors as those of `applyDocument`. */
-  grant(document: GrantDocument, context: WriteContext): Promise<GrantResult> {
-    return this.#changeGrants('create', context, (tx, moment) => insertGrant(tx, document, moment));
-  }
-
-  /** Switches the internet off for a time. */
-  pause(document: PauseDocument, context: WriteContext): Promise<GrantResult> {
-    return this.#changeGrants('create', context, (tx, moment) => insertPause(tx, document, moment));
-  }
-
-  /** Ends a grant or a pause now. */
-  endGrant(id: string, context: WriteContext): Promise<GrantResult> {
-    return this.#changeGrants('delete', context, (tx, { nowSeconds }) =>
-      removeGrant(tx, id, nowSeconds),
+  changeRule(change: RuleChange, context: WriteContext): Promise<ApplyResult> {
+    return this.#access.write(context, async (tx) =>
+      this.#documents.applyWithin(tx, await documentWithRule(tx, change), context),
     );
   }
 
-  /** Those that have not ended. */
-  grants(filter: Omit<GrantFilter, 'nowSeconds'> = {}): Promise<StoredGrant[]> {
-    return this.#read((tx) => readGrants(tx, { ...filter, nowSeconds: this.#nowSeconds() }));
-  }
-
-  /** Asks a parent for something. */
-  request(document: RequestDocument, context: WriteContext): Promise<RequestResult> {
-    return this.#write(context, async (tx) => {
-      const { request, isNew } = await insertRequest(tx, document, this.#nowSeconds());
-      if (!isNew) return { revision: this.#revision, request, grant: null };
-      // Nothing is decided otherwise because somebody asked: no revision, no compilation.
-      const revision = this.#revision;
-      const entry = { action: 'create', kind: 'request', resource: request.id, before: null };
-      await this.#audit(tx, revision, context, [{ ...entry, after: auditedRequest(request) }]);
-      return { revision, request, grant: null };
-    });
-  }
-
-  requests(filter: RequestFilter = {}): Promise<StoredRequest[]> {
-    return this.#read((tx) => readRequests(tx, filter));
-  }
-
-  /** @throws AppError `REQUEST_ANSWERED` where somebody was faster; else as `grant` */
-  answerRequest(
+  /**
+   * Writes a subscriber anew from what it is when its turn comes, so that no write is lost.
+   * @param change the document as it shall be; what it throws is thrown on
+   */
+  changeSubscriber(
     id: string,
-    { answer, ...end }: AnswerDocument,
+    change: (record: RecordOf['subscriber']) => unknown,
     context: WriteContext,
-  ): Promise<RequestResult> {
-    return this.#write(context, async (tx) => {
-      const before = await findOpenRequest(tx, id);
-      const moment = this.#moment(context);
-      // A refusal changes nothing that decides.
-      const revision = this.#revision + (answer === 'deny' ? 0 : 1);
-      if (answer === 'always') {
-        const prepared = await this.#readDocument(await documentOfApproval(tx, before));
-        const options = { isDryRun: false, isPruning: false };
-        await this.#apply(tx, prepared, context, options, false);
-      }
-      const grant =
-        answer === 'approve' ? await insertGrant(tx, toGrant(before, end), moment) : null;
-      const state = answer === 'deny' ? 'denied' : 'approved';
-      const request = await closeRequest(tx, before, state, grant?.id ?? null, moment);
-      const entries: AuditEntry[] = [
-        {
-          action: 'update',
-          kind: 'request',
-          resource: id,
-          before: auditedRequest(before),
-          after: auditedRequest(request),
-        },
-      ];
-      if (grant !== null) {
-        const entry = { action: 'create', kind: 'grant', resource: grant.id };
-        entries.push({ ...entry, before: null, after: grant });
-      }
-      await this.#audit(tx, revision, context, entries);
-      return { revision, request, grant };
-    });
-  }
-
-  /** Notes that the minutes of a day are used up; the policies are compiled with it. */
-  noteUsedUp(
-    budget: Omit<BudgetDay, 'minutes'>,
-    context: WriteContext,
-  ): Promise<{ readonly revision: number }> {
-    return this.#write(context, async (tx) => {
-      const usedUp = await noteUsedUp(tx, budget);
-      if (usedUp === null) return { revision: this.#revision };
-      const revision = this.#revision + 1;
-      const resource = `${usedUp.subscriber}/${usedUp.profile}`;
-      const entry = { action: 'used-up', kind: 'budget', resource, before: null, after: usedUp };
-      await this.#audit(tx, revision, context, [entry]);
-      return { revision };
+  ): Promise<ApplyResult> {
+    return this.#access.write(context, async (tx) => {
+      const stored = (await readSubscribers(tx, [id])).get(id);
+      if (stored === undefined) throw unknownResource('subscriber', id);
+      const document = { subscribers: [change(stored.record)] };
+      return this.#documents.applyWithin(tx, document, context);
     });
   }
 
@@ -463,18 +246,19 @@ export class Store {
    * few minutes.
    * @returns how many rows there were
    */
-  async sweepEnded(): Promise<number> {
-    return this.#enqueue(async () => {
-      const ended = await this.db.transaction().execute((tx) => sweepEnded(tx, this.#nowSeconds()));
+  sweepEnded(): Promise<number> {
+    return this.#access.inTurn(async () => {
+      const nowSeconds = this.#access.nowSeconds();
+      const ended = await this.db.transaction().execute((tx) => sweepEnded(tx, nowSeconds));
       // Last, so that a fault of the folder keeps no row.
-      await this.contents.removeUnused(await readUsedContents(this.db), this.#clock.wallMs());
+      await this.#removeUnusedContents();
       return ended;
     });
   }
 
   /** Everything as one document; applying it changes nothing. */
   async exportDocument(): Promise<Required<PolicyDocument>> {
-    return this.#read(async (tx) => {
+    return this.#access.read(async (tx) => {
       const subscribers: RecordOf['subscriber'][] = [];
       for (let after = ''; ;) {
         const page = await readSubscriberPage(tx, { after, limit: BATCH_ROWS, plan: null });
@@ -501,42 +285,47 @@ export class Store {
 
   /** Addresses, then running sessions; a later entry replaces an earlier one of the same prefix. */
   addressPages(): AsyncGenerator<AddressPage> {
-    return readAddressPages(this.db, this.#nowSeconds());
+    return readAddressPages(this.db, this.#access.nowSeconds());
   }
 
   /** Ids of all categories by their bit, services among them. */
   categoryIds(): Promise<Map<number, string>> {
-    return this.#read(readCategoryIds);
+    return this.#access.read(readCategoryIds);
   }
 
   /** Those that are no services. */
   categories(): Promise<Map<string, StoredCategory>> {
-    return this.#read(readCategories);
+    return this.#access.read(readCategories);
   }
 
   lists(): Promise<Map<string, StoredList>> {
-    return this.#read(readLists);
+    return this.#access.read(readLists);
   }
 
   services(): Promise<Map<string, StoredService>> {
-    return this.#read(readServices);
+    return this.#access.read(readServices);
   }
 
   plans(): Promise<Map<string, StoredPlan>> {
-    return this.#read(readPlans);
+    return this.#access.read(readPlans);
   }
 
   async subscriber(id: string): Promise<StoredSubscriber | null> {
-    return this.#read(async (tx) => (await readSubscribers(tx, [id])).get(id) ?? null);
+    return this.#access.read(async (tx) => (await readSubscribers(tx, [id])).get(id) ?? null);
   }
 
   /** Whose profile numbers these are; those of nobody are left out. */
   profileOwners(numbers: readonly number[]): Promise<Map<number, ProfileOwner>> {
-    return this.#read((tx) => readProfileOwners(tx, numbers));
+    return this.#access.read((tx) => readProfileOwners(tx, numbers));
+  }
+
+  /** Profile numbers of a household by id of the profile; null = its own. Empty: there is none. */
+  profileNumbers(subscriber: string): Promise<Map<string | null, number>> {
+    return this.#access.read((tx) => readProfileNumbers(tx, subscriber));
   }
 
   subscriberPage(options: SubscriberPageOptions): Promise<StoredSubscriber[]> {
-    return this.#read((tx) => readSubscriberPage(tx, options));
+    return this.#access.read((tx) => readSubscriberPage(tx, options));
   }
 
   async counts(): Promise<{ plans: number; subscribers: number; lists: number; sessions: number }> {
@@ -558,353 +347,29 @@ export class Store {
   }
 
   rulePage(options: RulePageOptions): Promise<Rule[]> {
-    return this.#read((tx) => readRulePage(tx, options));
-  }
-
-  /** Saved when this returns; the changes go on into the live subscriber table. */
-  async putSessions(changes: SessionChanges): Promise<readonly AddressChange[]> {
-    return this.#changeSessions((tx) => writeSessions(tx, changes, this.#nowSeconds()));
-  }
-
-  /**
-   * Ends all sessions whose time is over; called every few seconds. Yields where the prefixes of one
-   * saved batch lead now.
-   */
-  async *expireSessions(): AsyncGenerator<readonly AddressChange[]> {
-    for (;;) {
-      const changes = await this.#changeSessions((tx) => expireSessions(tx, this.#nowSeconds()));
-      if (changes.length === 0) return;
-      yield changes;
-      await breathe();
-    }
-  }
-
-  sessionPage(options: SessionPageOptions): Promise<Session[]> {
-    return this.#read((tx) => readSessionPage(tx, options));
-  }
-
-  tokens(): readonly Token[] {
-    return this.#tokens.map(({ id, role, createdAt }) => ({ id, role, createdAt }));
-  }
-
-  /** Whose secret this is; null = nobody's. */
-  authenticate(secret: string): Token | null {
-    return findToken(this.#tokens, secret);
-  }
-
-  /** @returns the secret, shown this once */
-  async createToken(id: string, role: Role, context: WriteContext): Promise<string> {
-    const secret = await this.#enqueue(async () =>
-      this.db.transaction().execute(async (tx) => {
-        const created = await insertToken(tx, id, role, this.#now());
-        await this.#auditToken(tx, 'create', context, { id, role });
-        return created;
-      }),
-    );
-    this.#tokens = await readTokens(this.db);
-    return secret;
-  }
-
-  /** @throws AppError `TOKEN_UNKNOWN`, `TOKEN_LAST_ADMIN` */
-  async removeToken(id: string, context: WriteContext): Promise<void> {
-    await this.#enqueue(async () =>
-      this.db.transaction().execute(async (tx) => {
-        const { role } = await removeToken(tx, id);
-        await this.#auditToken(tx, 'delete', context, { id, role });
-      }),
-    );
-    this.#tokens = await readTokens(this.db);
+    return this.#access.read((tx) => readRulePage(tx, options));
   }
 
   auditPage(options: AuditPageOptions): Promise<AuditRow[]> {
-    return this.#read((tx) => readAuditPage(tx, options));
+    return this.#access.read((tx) => readAuditPage(tx, options));
   }
 
   verifyAudit(): Promise<AuditVerdict> {
-    return this.#read(verifyAudit);
-  }
-
-  /**
-   * Writes a subscriber anew from what it is when its turn comes, so that no write is lost.
-   * @param change the document as it shall be; what it throws is thrown on
-   */
-  async changeSubscriber(
-    id: string,
-    change: (record: RecordOf['subscriber']) => unknown,
-    context: WriteContext,
-  ): Promise<ApplyResult> {
-    return this.#write(context, async (tx) => {
-      const stored = (await readSubscribers(tx, [id])).get(id);
-      if (stored === undefined) throw unknownResource('subscriber', id);
-      const prepared = await this.#readDocument({ subscribers: [change(stored.record)] });
-      const options = { isDryRun: false, isPruning: false };
-      return this.#apply(tx, prepared, context, options, false);
-    });
-  }
-
-  /** Profile numbers of a household by id of the profile; null = its own. Empty: there is none. */
-  profileNumbers(subscriber: string): Promise<Map<string | null, number>> {
-    return this.#read((tx) => readProfileNumbers(tx, subscriber));
-  }
-
-  /**
-   * Notes in the audit log that what was written down of somebody is about to be deleted: where no
-   * `finishDeletion` follows, it was cut short and is to be asked for again.
-   */
-  async beginDeletion(deletion: Deletion, context: WriteContext): Promise<void> {
-    await this.#enqueue(() =>
-      this.db
-        .transaction()
-        .execute((tx) => this.#auditDeletion(tx, 'begin-delete', deletion, null, context)),
-    );
-  }
-
-  /**
-   * Deletes what is written down here, requests, and notes what is gone.
-   * @param counts of what was deleted elsewhere
-   * @returns the counts of all of it
-   */
-  async finishDeletion<Counts extends object>(
-    deletion: Deletion,
-    { before, after }: DeletionCounts<Counts>,
-    context: WriteContext,
-  ): Promise<DeletionCounts<Counts & { readonly requests: number }>> {
-    return this.#enqueue(() =>
-      withoutTraces(this.db, () =>
-        this.db.transaction().execute(async (tx) => {
-          const requests = await removeRequests(tx, deletion.subscriber, deletion.profile);
-          const counts = {
-            before: { ...before, requests: requests.before },
-            after: { ...after, requests: requests.after },
-          };
-          await this.#auditDeletion(tx, 'delete', deletion, counts, context);
-          return counts;
-        }),
-      ),
-    );
+    return this.#access.read(verifyAudit);
   }
 
   async #prepare(options: StoreOptions): Promise<void> {
     await migrate(this.db);
     await this.appeals.load();
-    await this.db.transaction().execute(async (tx) => {
-      if (options.isOffline === true) return;
-      if (options.adminTokenFile === undefined) {
-        await ensureFirstToken(tx, this.dataDir, this.#now());
-      } else {
-        await adoptTokenFile(tx, options.adminTokenFile, this.#now());
-      }
-    });
-    this.#tokens = await readTokens(this.db);
-    this.#revision = await readRevision(this.db);
-    await this.contents.removeUnused(await readUsedContents(this.db), this.#clock.wallMs());
+    await this.tokens.load(this.dataDir, options);
+    await this.#access.load();
+    await this.#removeUnusedContents();
   }
 
-  async #apply(
-    tx: Db,
-    { document, faults: formFaults, looks, isTrusted }: PreparedDocument,
-    context: WriteContext,
-    options: ApplyOptions,
-    isSeeding: boolean,
-  ): Promise<ApplyResult> {
-    const faults = [...formFaults];
-    const judged =
-      document.lists === null
-        ? NO_LISTS
-        : await judgeLists(tx, document.lists, looks, isTrusted, faults);
-    const settled = document.lists === null ? document : { ...document, lists: judged.settled };
-    const planned = await planChanges(tx, settled, this.contents, options.isPruning, faults);
-    throwFaults(faults);
-    if (options.isDryRun) return this.#result(planned, judged, judged.held, true);
-    return this.#commitChanges(tx, planned, judged, context, isSeeding);
+  async #removeUnusedContents(): Promise<void> {
+    const used = await readUsedContents(this.db);
+    await this.contents.removeUnused(used, this.#access.clock.wallMs());
   }
-
-  async #commitChanges(
-    tx: Db,
-    planned: PlannedChanges,
-    judged: JudgedLists,
-    context: WriteContext,
-    isSeeding: boolean,
-  ): Promise<ApplyResult> {
-    const changes = listChanges(planned);
-    const revision = this.#revision + (changes.length === 0 ? 0 : 1);
-    if (changes.length > 0) await writeChanges(tx, planned, { revision, isSeeding });
-    const moment = { actor: context.actor, at: this.#now(), revision };
-    const { held, entries } = await applyLists(tx, judged, moment);
-    const audited = [...changes.map(toAuditEntry), ...entries];
-    if (audited.length > 0) await this.#audit(tx, revision, context, audited);
-    return { ...this.#result(planned, judged, held, false), revision };
-  }
-
-  #result(
-    planned: PlannedChanges,
-    { reports }: JudgedLists,
-    held: readonly HeldList[],
-    isDryRun: boolean,
-  ): ApplyResult {
-    const changes = listChanges(planned);
-    return {
-      revision: this.#revision,
-      isDryRun,
-      counts: countChanges(changes),
-      changes: changes.slice(0, CHANGES_SHOWN_MAX),
-      listReports: Object.fromEntries(reports),
-      held,
-    };
-  }
-
-  /** Writes what a document says, once all its lists are looked at. */
-  async #writeDocument(
-    value: unknown,
-    context: WriteContext,
-    isTrusted: boolean,
-    work: (tx: Db, prepared: PreparedDocument) => Promise<ApplyResult>,
-  ): Promise<ApplyResult> {
-    const prepared = { ...(await this.#readDocument(value)), isTrusted };
-    const { document, looks } = prepared;
-    return untilLooked(async () => {
-      if (document.lists !== null) {
-        const ground = await this.#read(readGround);
-        await looks.prepare(candidatesOf(document.lists, ground, isTrusted), ground);
-      }
-      return this.#write(context, (tx) => work(tx, prepared));
-    });
-  }
-
-  async #readDocument(value: unknown): Promise<PreparedDocument> {
-    const faults: string[] = [];
-    const document = await readDocument(value, faults);
-    if (this.#engines !== null) await checkEngines(document, this.#engines, faults);
-    const looks = new ListLooks(this.contents, this.#inspector);
-    return { document, faults, looks, isTrusted: false };
-  }
-
-  async #changeGrants(
-    action: 'create' | 'delete',
-    context: WriteContext,
-    work: (tx: Db, moment: Moment) => Promise<StoredGrant>,
-  ): Promise<GrantResult> {
-    return this.#write(context, async (tx) => {
-      const grant = await work(tx, this.#moment(context));
-      const revision = this.#revision + 1;
-      const isCreated = action === 'create';
-      const states = isCreated ? { before: null, after: grant } : { before: grant, after: null };
-      const entry = { action, kind: grant.kind, resource: grant.id, ...states };
-      await this.#audit(tx, revision, context, [entry]);
-      return { revision, grant };
-    });
-  }
-
-  async #write<Result extends { readonly revision: number; readonly isDryRun?: boolean }>(
-    context: WriteContext,
-    work: (tx: Db) => Promise<Result>,
-  ): Promise<Result> {
-    return this.#enqueue(async () => {
-      const result = await this.db.transaction().execute(async (tx) => {
-        const answer = context.idempotency ? await findAnswer(tx, context.idempotency) : null;
-        if (answer !== null) return JSON.parse(answer) as Result;
-        if (context.expectation) await checkExpectation(tx, context.expectation);
-        const done = await work(tx);
-        if (context.idempotency && done.isDryRun !== true) {
-          await saveAnswer(tx, context.idempotency, JSON.stringify(done), this.#nowSeconds());
-        }
-        return done;
-      });
-      this.#revision = Math.max(this.#revision, result.revision);
-      return result;
-    });
-  }
-
-  async #changeSessions(
-    work: (tx: Db) => Promise<readonly AddressChange[]>,
-  ): Promise<readonly AddressChange[]> {
-    return this.#enqueue(() => this.db.transaction().execute(work));
-  }
-
-  async #auditDeletion(
-    tx: Db,
-    action: 'begin-delete' | 'delete',
-    { subscriber, profile }: Deletion,
-    counts: DeletionCounts<object> | null,
-    context: WriteContext,
-  ): Promise<void> {
-    const resource = profile === null ? subscriber : `${subscriber}/${profile}`;
-    const { before, after } = counts ?? { before: null, after: null };
-    const entry = { action, kind: 'records', resource, before, after };
-    await appendAudit(tx, this.#auditContext(this.#revision, context), [entry]);
-  }
-
-  async #auditToken(
-    tx: Db,
-    action: 'create' | 'delete',
-    context: WriteContext,
-    token: { id: string; role: Role },
-  ): Promise<void> {
-    const before = action === 'delete' ? token : null;
-    const after = action === 'create' ? token : null;
-    const entry = { action, kind: 'token', resource: token.id, before, after };
-    await appendAudit(tx, this.#auditContext(this.#revision, context), [entry]);
-  }
-
-  async #audit(
-    tx: Db,
-    revision: number,
-    context: WriteContext,
-    entries: readonly AuditEntry[],
-  ): Promise<void> {
-    await appendAudit(tx, this.#auditContext(revision, context), entries);
-    await writeMeta(tx, 'revision', String(revision));
-  }
-
-  #auditContext(
-    revision: number,
-    context: WriteContext,
-  ): { revision: number; at: string; actor: string } {
-    return { revision, at: this.#now(), actor: context.actor };
-  }
-
-  /** Writes follow one another, so that each plans on what the one before has left. */
-  async #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
-    const turn = this.#lastWrite.then(work, work);
-    this.#lastWrite = turn.catch(() => undefined);
-    try {
-      return await turn;
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  }
-
-  async #read<Result>(work: (tx: Db) => Promise<Result>): Promise<Result> {
-    try {
-      return await this.db.transaction().execute(work);
-    } catch (error) {
-      throw toStoreError(error);
-    }
-  }
-
-  #moment({ actor }: WriteContext): Moment {
-    return { who: actor, nowSeconds: this.#nowSeconds() };
-  }
-
-  #now(): string {
-    return new Date(this.#clock.wallMs()).toISOString();
-  }
-
-  #nowSeconds(): number {
-    return Math.floor(this.#clock.wallMs() / 1000);
-  }
-}
-
-/** The grant that an approval for a time makes. */
-function toGrant(request: StoredRequest, end: Omit<AnswerDocument, 'answer'>): GrantDocument {
-  const { subscriber, profile, target, names } = request;
-  return {
-    subscriber,
-    ...(profile === null ? {} : { profile }),
-    target,
-    ...(names === undefined ? {} : { names: [...names] }),
-    ...end,
-  };
 }
 
 function unknownResource(kind: string, id: string): AppError {

@@ -11,6 +11,8 @@ import { AppError, messageOf } from '../lib/errors.ts';
 import { writeFileDurably } from './data-folder.ts';
 import { readMeta, writeMeta } from './meta.ts';
 import type { Db, Role } from './schema.ts';
+import type { StoreAccess } from './store-access.ts';
+import type { WriteContext } from './write-context.ts';
 
 export const ROLES = ['reader', 'editor', 'operator', 'admin'] as const satisfies readonly Role[];
 export const ADMIN_TOKEN_FILE = 'admin.token';
@@ -37,8 +39,76 @@ export interface Token {
   readonly createdAt: string;
 }
 
-export interface HashedToken extends Token {
+interface HashedToken extends Token {
   readonly hash: string;
+}
+
+export interface TokenOptions {
+  /** An admin token that the operator keeps; its file stays the truth, and no other is made. */
+  readonly adminTokenFile?: string;
+  /** No API will be served: tokens are left to the next start of the server. */
+  readonly isOffline?: boolean;
+}
+
+export class Tokens {
+  readonly #store: StoreAccess;
+  #tokens: readonly HashedToken[] = [];
+
+  constructor(store: StoreAccess) {
+    this.#store = store;
+  }
+
+  /** To be called once the tables are there. */
+  async load(dataDir: string, { adminTokenFile, isOffline }: TokenOptions): Promise<void> {
+    const { db } = this.#store;
+    await db.transaction().execute(async (tx) => {
+      if (isOffline === true) return;
+      if (adminTokenFile === undefined) await ensureFirstToken(tx, dataDir, this.#store.now());
+      else await adoptTokenFile(tx, adminTokenFile, this.#store.now());
+    });
+    this.#tokens = await readTokens(db);
+  }
+
+  all(): readonly Token[] {
+    return this.#tokens.map(({ id, role, createdAt }) => ({ id, role, createdAt }));
+  }
+
+  /** Whose secret this is; null = nobody's. */
+  authenticate(secret: string): Token | null {
+    return findToken(this.#tokens, secret);
+  }
+
+  /** @returns the secret, shown this once */
+  async create(id: string, role: Role, context: WriteContext): Promise<string> {
+    const secret = await this.#store.transact(async (tx) => {
+      const created = await insertToken(tx, id, role, this.#store.now());
+      await this.#audit(tx, 'create', context, { id, role });
+      return created;
+    });
+    this.#tokens = await readTokens(this.#store.db);
+    return secret;
+  }
+
+  /** @throws AppError `TOKEN_UNKNOWN`, `TOKEN_LAST_ADMIN` */
+  async remove(id: string, context: WriteContext): Promise<void> {
+    await this.#store.transact(async (tx) => {
+      const { role } = await removeToken(tx, id);
+      await this.#audit(tx, 'delete', context, { id, role });
+    });
+    this.#tokens = await readTokens(this.#store.db);
+  }
+
+  async #audit(
+    tx: Db,
+    action: 'create' | 'delete',
+    context: WriteContext,
+    token: { id: string; role: Role },
+  ): Promise<void> {
+    const before = action === 'delete' ? token : null;
+    const after = action === 'create' ? token : null;
+    const entry = { action, kind: 'token', resource: token.id, before, after };
+    await this.#store.audit(tx, this.#store.revision(), context, [entry]);
+  }
 }
 
 /** Whether somebody with a token wrote, and not a part of this server or a file. */
@@ -50,7 +120,7 @@ export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
-export async function readTokens(db: Db): Promise<HashedToken[]> {
+async function readTokens(db: Db): Promise<HashedToken[]> {
   const rows = await db.selectFrom('tokens').selectAll().orderBy('id').execute();
   return rows.map((row) => ({
     id: row.id,
@@ -61,7 +131,7 @@ export async function readTokens(db: Db): Promise<HashedToken[]> {
 }
 
 /** Compares with every token in constant time, so that timing says nothing of how near a guess was. */
-export function findToken(tokens: readonly HashedToken[], secret: string): HashedToken | null {
+function findToken(tokens: readonly HashedToken[], secret: string): HashedToken | null {
   const hash = Buffer.from(hashSecret(secret), 'hex');
   let found: HashedToken | null = null;
   for (const token of tokens) {
@@ -71,7 +141,7 @@ export function findToken(tokens: readonly HashedToken[], secret: string): Hashe
 }
 
 /** @returns the secret, which nobody can read again */
-export async function insertToken(tx: Db, id: string, role: Role, at: string): Promise<string> {
+async function insertToken(tx: Db, id: string, role: Role, at: string): Promise<string> {
   if (RESERVED_ACTORS.includes(id)) {
     throw new AppError(
       'TOKEN_NAME_RESERVED',
@@ -90,7 +160,7 @@ export async function insertToken(tx: Db, id: string, role: Role, at: string): P
   return secret;
 }
 
-export async function removeToken(tx: Db, id: string): Promise<HashedToken> {
+async function removeToken(tx: Db, id: string): Promise<HashedToken> {
   const tokens = await readTokens(tx);
   const token = tokens.find((candidate) => candidate.id === id);
   if (token === undefined) throw new AppError('TOKEN_UNKNOWN', `There is no token "${id}"`);
@@ -108,7 +178,7 @@ export async function removeToken(tx: Db, id: string): Promise<HashedToken> {
  * Makes the admin token of the first start. The file comes first and the row after it, so a crash in
  * between only means that the next start finds the file and adds the row.
  */
-export async function ensureFirstToken(tx: Db, dataDir: string, at: string): Promise<void> {
+async function ensureFirstToken(tx: Db, dataDir: string, at: string): Promise<void> {
   if ((await readMeta(tx, FIRST_TOKEN_MARK)) !== null) return;
   const path = join(dataDir, ADMIN_TOKEN_FILE);
   const secret = existsSync(path)
@@ -120,7 +190,7 @@ export async function ensureFirstToken(tx: Db, dataDir: string, at: string): Pro
 }
 
 /** Takes over the admin token that the operator keeps in a file of his own; the file is the truth. */
-export async function adoptTokenFile(tx: Db, path: string, at: string): Promise<void> {
+async function adoptTokenFile(tx: Db, path: string, at: string): Promise<void> {
   const secret = readSecret(path);
   const tokens = await readTokens(tx);
   const known = tokens.find((token) => token.hash === hashSecret(secret));

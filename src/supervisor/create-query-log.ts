@@ -47,7 +47,7 @@ export function createQueryLog(parts: QueryLogParts): QueryLog {
     budgetStore: store.budgetDays,
     onUsedUp: async (profile, target, day) => {
       const before = store.revision;
-      const { revision } = await store.noteUsedUp(
+      const { revision } = await store.households.noteUsedUp(
         { profile, target, day },
         { actor: BUDGET_ACTOR },
       );

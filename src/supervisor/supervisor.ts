@@ -475,7 +475,7 @@ export class Supervisor implements ControlPlane {
 
   async #expireSessions(): Promise<void> {
     try {
-      for await (const changes of this.store.expireSessions()) {
+      for await (const changes of this.store.sessions.expire()) {
         this.#directory.change(changes);
         if (this.#isStopping) return;
       }

@@ -190,7 +190,7 @@ describe('deletion', () => {
       },
       after: { log: 0, statistics: 0, radar: 0, budgets: 0, requests: 0 },
     });
-    const left = await store.requests({ subscriber: 'home-1' });
+    const left = await store.households.requests({ subscriber: 'home-1' });
     expect(left.map(({ profile }) => profile).sort()).toEqual(['ben', null]);
     const log = (await ask('GET', `${HOUSE}/log`)).json<{ items: object[] }>();
     expect(log.items).toMatchObject([{ profile: 'ben' }]);
@@ -259,7 +259,7 @@ describe('deletion', () => {
       before: { log: 3, requests: 2 },
       after: { log: 0, statistics: 0, requests: 0 },
     });
-    expect(await store.requests()).toEqual([]);
+    expect(await store.households.requests()).toEqual([]);
     expect((await ask('GET', `${HOUSE}/log`)).json()).toEqual({ items: [], next: null });
     const again = await ask('DELETE', `${HOUSE}/records`);
     expect(again.json()).toMatchObject({ before: { log: 0 }, after: { log: 0 } });

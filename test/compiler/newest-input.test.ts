@@ -26,13 +26,16 @@ describe('households are not read again', () => {
 
   test('for a grant, its end, a pause, a request, a used-up budget', async () => {
     const isKept = await isKeptOver(async (store) => {
-      const { grant } = await store.grant({ ...ANNA, target: 'games', minutes: 5 }, ACTOR);
-      await store.pause({ ...ANNA, minutes: 5 }, ACTOR);
-      await store.endGrant(grant.id, ACTOR);
-      const { request } = await store.request({ ...ANNA, target: 'games' }, ACTOR);
-      await store.answerRequest(request.id, { answer: 'approve', minutes: 9 }, ACTOR);
+      const { grant } = await store.households.grant(
+        { ...ANNA, target: 'games', minutes: 5 },
+        ACTOR,
+      );
+      await store.households.pause({ ...ANNA, minutes: 5 }, ACTOR);
+      await store.households.endGrant(grant.id, ACTOR);
+      const { request } = await store.households.request({ ...ANNA, target: 'games' }, ACTOR);
+      await store.households.answerRequest(request.id, { answer: 'approve', minutes: 9 }, ACTOR);
       const profile = (await store.profileNumbers('home-1')).get('anna') ?? -1;
-      await store.noteUsedUp({ profile, target: 'service:youtube', day: 20_000 }, ACTOR);
+      await store.households.noteUsedUp({ profile, target: 'service:youtube', day: 20_000 }, ACTOR);
     });
     expect(isKept).toBe(true);
   });
@@ -46,17 +49,17 @@ describe('everything is read again', () => {
     ['a service', { services: [{ id: 'new', title: 'New', group: 'own', names: ['n.example'] }] }],
   ])('for %s, whatever else there is', async (_what, document) => {
     const isKept = await isKeptOver(async (store) => {
-      await store.grant({ ...ANNA, target: 'games', minutes: 5 }, ACTOR);
+      await store.households.grant({ ...ANNA, target: 'games', minutes: 5 }, ACTOR);
       await store.applyDocument(document, ACTOR);
-      await store.pause({ ...ANNA, minutes: 5 }, ACTOR);
+      await store.households.pause({ ...ANNA, minutes: 5 }, ACTOR);
     });
     expect(isKept).toBe(false);
   });
 
   test('for an answer that is a setting', async () => {
     const isKept = await isKeptOver(async (store) => {
-      const { request } = await store.request({ ...ANNA, target: 'games' }, ACTOR);
-      await store.answerRequest(request.id, { answer: 'always' }, ACTOR);
+      const { request } = await store.households.request({ ...ANNA, target: 'games' }, ACTOR);
+      await store.households.answerRequest(request.id, { answer: 'always' }, ACTOR);
     });
     expect(isKept).toBe(false);
   });
@@ -64,8 +67,11 @@ describe('everything is read again', () => {
   test('where more has happened than is looked at', { timeout: 60_000 }, async () => {
     const isKept = await isKeptOver(async (store) => {
       for (let index = 0; index < 260; index++) {
-        const { grant } = await store.grant({ ...ANNA, target: 'games', minutes: 5 }, ACTOR);
-        await store.endGrant(grant.id, ACTOR);
+        const { grant } = await store.households.grant(
+          { ...ANNA, target: 'games', minutes: 5 },
+          ACTOR,
+        );
+        await store.households.endGrant(grant.id, ACTOR);
       }
     });
     expect(isKept).toBe(false);

@@ -240,9 +240,12 @@ describe('what ends by itself', () => {
   test('is there until its second', async () => {
     const store = await aHomeStore();
     const owner = { subscriber: 'home-1', profile: 'anna' };
-    await store.grant({ ...owner, target: 'service:youtube', minutes: 1 }, ACTOR);
-    await store.grant({ ...owner, target: 'names', names: ['a.example'], minutes: 2 }, ACTOR);
-    await store.pause({ subscriber: 'home-1', from: NOW + 30, minutes: 1 }, ACTOR);
+    await store.households.grant({ ...owner, target: 'service:youtube', minutes: 1 }, ACTOR);
+    await store.households.grant(
+      { ...owner, target: 'names', names: ['a.example'], minutes: 2 },
+      ACTOR,
+    );
+    await store.households.pause({ subscriber: 'home-1', from: NOW + 30, minutes: 1 }, ACTOR);
     const now = await inputOf(store);
     expect(profileOf(now, 2).grants).toEqual([
       { target: { kind: 'category', bit: YOUTUBE }, untilSecond: NOW + 60 },
@@ -275,7 +278,7 @@ describe('what ends by itself', () => {
     expect(await untilOf(MIDNIGHT_IN_MINSK)).toBeNull();
     await store.budgetDays.remove([2]);
     expect(await untilOf()).toBeNull();
-    await store.noteUsedUp({ profile: 2, target, day }, ACTOR);
+    await store.households.noteUsedUp({ profile: 2, target, day }, ACTOR);
     expect(await untilOf()).toBe(MIDNIGHT_IN_MINSK);
     const more = { ...anna(), budgets: [{ target, minutesPerDay: 90 }] };
     await store.applyDocument({ subscribers: [{ ...aHome(), profiles: [more] }] }, ACTOR);

@@ -160,8 +160,11 @@ test(
           target: 'service:tube',
           minutes: 90,
         };
-        await server.store.grant(grant, { actor: 'test' });
-        await server.store.pause({ subscriber: 'home-1', minutes: 20 }, { actor: 'test' });
+        await server.store.households.grant(grant, { actor: 'test' });
+        await server.store.households.pause(
+          { subscriber: 'home-1', minutes: 20 },
+          { actor: 'test' },
+        );
         await server.publish();
       }
       const times = Array.from({ length: TIMES }, () => BEGIN + Math.floor(random() * 3 * 86_400));

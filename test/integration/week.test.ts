@@ -293,11 +293,14 @@ test(
 async function act(server: ClockedServer, second: number): Promise<void> {
   if (second === GRANT.from) {
     const grant = { subscriber: 'home-1', profile: 'ben', target: 'service:tube' };
-    await server.store.grant({ ...grant, minutes: GRANT.minutes }, { actor: 'parent' });
+    await server.store.households.grant({ ...grant, minutes: GRANT.minutes }, { actor: 'parent' });
     await server.publish();
   }
   if (second === PAUSE.from) {
-    await server.store.pause({ subscriber: 'home-1', minutes: PAUSE.minutes }, { actor: 'parent' });
+    await server.store.households.pause(
+      { subscriber: 'home-1', minutes: PAUSE.minutes },
+      { actor: 'parent' },
+    );
     await server.publish();
   }
 }

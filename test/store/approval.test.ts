@@ -19,8 +19,8 @@ async function always(
   asked: { target: string; names?: string[] },
   whose: typeof HOUSE,
 ) {
-  const { request } = await store.request({ ...whose, ...asked }, ACTOR);
-  return store.answerRequest(request.id, { answer: 'always' }, ACTOR);
+  const { request } = await store.households.request({ ...whose, ...asked }, ACTOR);
+  return store.households.answerRequest(request.id, { answer: 'always' }, ACTOR);
 }
 
 async function refusal(
@@ -31,7 +31,10 @@ async function refusal(
   const { revision } = store;
   const { faults } = await faultOf(always(store, asked, whose));
   expect(store.revision, 'nothing is changed').toBe(revision);
-  expect(await store.requests({ state: 'open' }), 'and it can be answered still').toHaveLength(1);
+  expect(
+    await store.households.requests({ state: 'open' }),
+    'and it can be answered still',
+  ).toHaveLength(1);
   return faults;
 }
 

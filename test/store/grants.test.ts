@@ -35,7 +35,7 @@ describe('a grant', () => {
     const { store } = await aTimedStore();
     const before = store.revision;
     const document = { ...OWNER, target: 'service:youtube', minutes: 60, why: 'homework done' };
-    const { grant, revision } = await store.grant(document, ACTOR);
+    const { grant, revision } = await store.households.grant(document, ACTOR);
     expect(revision).toBe(before + 1);
     expect(store.revision).toBe(revision);
     expect(grant).toMatchObject({
@@ -48,13 +48,13 @@ describe('a grant', () => {
       who: 'tester',
     });
     expect(await newestAudit(store)).toMatchObject({ kind: 'grant', revision, after: grant });
-    expect(await store.grants({ subscriber: 'home-1' })).toEqual([grant]);
+    expect(await store.households.grants({ subscriber: 'home-1' })).toEqual([grant]);
   });
 
   test('survives a restart, ends on time, and is swept without a trace in the policy', async () => {
     const { store, wait } = await aTimedStore();
     const names = ['Zoo.Example'];
-    const { grant } = await store.grant(
+    const { grant } = await store.households.grant(
       { subscriber: 'home-1', target: 'names', names, until: NOW + 60 },
       ACTOR,
     );
@@ -64,14 +64,14 @@ describe('a grant', () => {
       monotonicMs: () => 0,
       wallMs: () => (NOW + 59) * 1000,
     });
-    expect(await reopened.grants()).toEqual([grant]);
+    expect(await reopened.households.grants()).toEqual([grant]);
     await reopened.close();
     wait(60);
     const later = await aStore(store.dataDir, {
       monotonicMs: () => 0,
       wallMs: () => (NOW + 60) * 1000,
     });
-    expect(await later.grants()).toEqual([]);
+    expect(await later.households.grants()).toEqual([]);
     const { revision } = later;
     expect(await later.sweepEnded()).toBe(0);
     await later.close();
@@ -86,7 +86,7 @@ describe('a grant', () => {
 
   test('is swept even where contents of lists cannot be', async () => {
     const { store, wait } = await aTimedStore();
-    await store.grant({ ...OWNER, target: 'games', minutes: 60 }, ACTOR);
+    await store.households.grant({ ...OWNER, target: 'games', minutes: 60 }, ACTOR);
     wait(3600 + 86_400);
     vi.spyOn(store.contents, 'removeUnused').mockRejectedValueOnce(new Error('EACCES'));
     await expect(store.sweepEnded()).rejects.toThrow('EACCES');
@@ -95,24 +95,32 @@ describe('a grant', () => {
 
   test('is there again when a clock that leapt ahead is set back', async () => {
     const { store, wait } = await aTimedStore();
-    const { grant } = await store.grant({ ...OWNER, target: 'games', minutes: 60 }, ACTOR);
-    const { grant: pause } = await store.pause({ ...OWNER, minutes: 90 }, ACTOR);
+    const { grant } = await store.households.grant(
+      { ...OWNER, target: 'games', minutes: 60 },
+      ACTOR,
+    );
+    const { grant: pause } = await store.households.pause({ ...OWNER, minutes: 90 }, ACTOR);
     wait(86_000);
     await store.sweepEnded();
-    expect(await store.grants()).toEqual([]);
+    expect(await store.households.grants()).toEqual([]);
     wait(-86_000);
-    expect(await store.grants()).toEqual([grant, pause]);
+    expect(await store.households.grants()).toEqual([grant, pause]);
     const { households } = await store.readCompileInput();
     expect(households.grants).toHaveLength(2);
   });
 
   test('is ended early, once', async () => {
     const { store } = await aTimedStore();
-    const { grant } = await store.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR);
-    const ended = await store.endGrant(grant.id, ACTOR);
+    const { grant } = await store.households.grant(
+      { ...OWNER, target: 'games', minutes: 5 },
+      ACTOR,
+    );
+    const ended = await store.households.endGrant(grant.id, ACTOR);
     expect(ended.grant).toEqual(grant);
-    expect(await store.grants()).toEqual([]);
-    expect((await faultOf(store.endGrant(grant.id, ACTOR))).code).toBe('RESOURCE_UNKNOWN');
+    expect(await store.households.grants()).toEqual([]);
+    expect((await faultOf(store.households.endGrant(grant.id, ACTOR))).code).toBe(
+      'RESOURCE_UNKNOWN',
+    );
   });
 
   test('of what the plan locks, what the law blocks or what is not there is refused with the reason', async () => {
@@ -122,7 +130,9 @@ describe('a grant', () => {
     const { revision } = store;
     const said = async (document: object): Promise<string> =>
       (
-        await faultOf(store.grant({ ...OWNER, target: 'internet', minutes: 5, ...document }, ACTOR))
+        await faultOf(
+          store.households.grant({ ...OWNER, target: 'internet', minutes: 5, ...document }, ACTOR),
+        )
       ).faults.join('\n');
     expect(await said({ target: 'adult' })).toBe(
       'target: plan "kids" keeps "adult" blocked for good; valid: what it does not lock',
@@ -138,7 +148,10 @@ describe('a grant', () => {
       'until: 1800000000 gives an end',
     );
     expect(await said({ minutes: 32 * 24 * 60 })).toContain('within 31 days');
-    const stranger = store.grant({ ...OWNER, profile: 'bob', target: 'games', minutes: 5 }, ACTOR);
+    const stranger = store.households.grant(
+      { ...OWNER, profile: 'bob', target: 'games', minutes: 5 },
+      ACTOR,
+    );
     expect((await faultOf(stranger)).message).toContain(
       'no profile "bob" of subscriber "home-1"; valid: anna',
     );
@@ -154,9 +167,9 @@ describe('a grant', () => {
     const fault = 'plan "kids" does not leave grants to the household; valid: names';
     const asked = { ...OWNER, target: 'games' };
     for (const work of [
-      store.grant({ ...asked, minutes: 5 }, ACTOR),
-      store.pause({ ...OWNER, minutes: 5 }, ACTOR),
-      store.request(asked, ACTOR),
+      store.households.grant({ ...asked, minutes: 5 }, ACTOR),
+      store.households.pause({ ...OWNER, minutes: 5 }, ACTOR),
+      store.households.request(asked, ACTOR),
     ]) {
       expect((await faultOf(work)).faults).toEqual([fault]);
     }
@@ -166,28 +179,30 @@ describe('a grant', () => {
     const { store } = await aTimedStore();
     const context = { ...ACTOR, idempotency: { key: 'k', digest: 'd' } };
     const document = { ...OWNER, target: 'games', minutes: 5 };
-    const first = await store.grant(document, context);
-    expect(await store.grant(document, context)).toEqual(first);
-    expect(await store.grants()).toHaveLength(1);
+    const first = await store.households.grant(document, context);
+    expect(await store.households.grant(document, context)).toEqual(first);
+    expect(await store.households.grants()).toHaveLength(1);
   });
 
   test('goes with its profile, and a document does not touch it', async () => {
     const { store } = await aTimedStore();
-    await store.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR);
+    await store.households.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR);
     await store.applyDocument(await store.exportDocument(), ACTOR, { isPruning: true });
     const changed = { ...aHome(), profiles: [{ id: 'anna' }] };
     await store.applyDocument({ subscribers: [changed] }, ACTOR);
-    expect(await store.grants()).toHaveLength(1);
+    expect(await store.households.grants()).toHaveLength(1);
     await store.applyDocument({ subscribers: [{ ...aHome(), profiles: [] }] }, ACTOR);
-    expect(await store.grants()).toEqual([]);
+    expect(await store.households.grants()).toEqual([]);
   });
 
   test('is one of a hundred that a household can have at a time', async () => {
     const { store } = await aTimedStore();
     for (let count = 0; count < 100; count++) {
-      await store.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR);
+      await store.households.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR);
     }
-    const error = await faultOf(store.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR));
+    const error = await faultOf(
+      store.households.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR),
+    );
     expect(error.faults[0]).toContain('100 grants and pauses are running');
   });
 });
@@ -195,14 +210,17 @@ describe('a grant', () => {
 describe('a pause', () => {
   test('begins now or later and is about the internet', async () => {
     const { store } = await aTimedStore();
-    const now = await store.pause({ ...OWNER, minutes: 10 }, ACTOR);
+    const now = await store.households.pause({ ...OWNER, minutes: 10 }, ACTOR);
     expect(now.grant).toMatchObject({
       kind: 'pause',
       target: 'internet',
       from: NOW,
       until: NOW + 600,
     });
-    const later = await store.pause({ subscriber: 'home-1', from: NOW + 60, minutes: 1 }, ACTOR);
+    const later = await store.households.pause(
+      { subscriber: 'home-1', from: NOW + 60, minutes: 1 },
+      ACTOR,
+    );
     expect(later.grant).toMatchObject({ profile: null, from: NOW + 60, until: NOW + 120 });
   });
 });
@@ -212,10 +230,10 @@ describe('a request', () => {
 
   test('is open until it is answered for a time, which makes a grant', async () => {
     const { store } = await aTimedStore();
-    const { request } = await store.request(asked, { actor: 'child' });
+    const { request } = await store.households.request(asked, { actor: 'child' });
     expect(request).toMatchObject({ ...asked, state: 'open', createdAt: NOW });
-    expect(await store.requests({ state: 'open' })).toEqual([request]);
-    const answered = await store.answerRequest(
+    expect(await store.households.requests({ state: 'open' })).toEqual([request]);
+    const answered = await store.households.answerRequest(
       request.id,
       { answer: 'approve', minutes: 30 },
       ACTOR,
@@ -232,8 +250,8 @@ describe('a request', () => {
       grant: answered.grant?.id,
     });
     expect(answered.revision).toBe(store.revision);
-    expect(await store.requests({ state: 'open' })).toEqual([]);
-    const again = store.answerRequest(request.id, { answer: 'deny' }, ACTOR);
+    expect(await store.households.requests({ state: 'open' })).toEqual([]);
+    const again = store.households.answerRequest(request.id, { answer: 'deny' }, ACTOR);
     const error = await faultOf(again);
     expect([error.code, error.message]).toEqual([
       'REQUEST_ANSWERED',
@@ -244,19 +262,19 @@ describe('a request', () => {
 
   test('that is denied changes nothing', async () => {
     const { store } = await aTimedStore();
-    const { request } = await store.request(asked, ACTOR);
-    const answered = await store.answerRequest(request.id, { answer: 'deny' }, ACTOR);
+    const { request } = await store.households.request(asked, ACTOR);
+    const answered = await store.households.answerRequest(request.id, { answer: 'deny' }, ACTOR);
     expect(answered).toMatchObject({ grant: null, request: { state: 'denied' } });
-    expect(await store.grants()).toEqual([]);
+    expect(await store.households.grants()).toEqual([]);
   });
 
   test('that is approved for always becomes a setting of the profile', async () => {
     const { store } = await aTimedStore();
     const names = ['chat.example', 'zoo.example'];
-    const byName = await store.request({ ...OWNER, target: 'names', names }, ACTOR);
-    await store.answerRequest(byName.request.id, { answer: 'always' }, ACTOR);
-    const byCategory = await store.request({ ...OWNER, target: 'games' }, ACTOR);
-    const { revision } = await store.answerRequest(
+    const byName = await store.households.request({ ...OWNER, target: 'names', names }, ACTOR);
+    await store.households.answerRequest(byName.request.id, { answer: 'always' }, ACTOR);
+    const byCategory = await store.households.request({ ...OWNER, target: 'games' }, ACTOR);
+    const { revision } = await store.households.answerRequest(
       byCategory.request.id,
       { answer: 'always' },
       ACTOR,
@@ -272,48 +290,59 @@ describe('a request', () => {
     expect(anna).not.toHaveProperty('block');
     expect(anna?.open).toEqual(['games']);
     expect(home?.revision).toBe(revision);
-    const internet = await store.request({ ...OWNER, target: 'internet' }, ACTOR);
-    const never = store.answerRequest(internet.request.id, { answer: 'always' }, ACTOR);
+    const internet = await store.households.request({ ...OWNER, target: 'internet' }, ACTOR);
+    const never = store.households.answerRequest(internet.request.id, { answer: 'always' }, ACTOR);
     expect((await faultOf(never)).faults[0]).toContain('"always" does not go with internet');
   });
 
   test('that is asked again while it is open is the same one, and there are fifty at most', async () => {
     const { store } = await aTimedStore();
-    const first = await store.request(asked, ACTOR);
-    expect(await store.request(asked, ACTOR)).toEqual(first);
+    const first = await store.households.request(asked, ACTOR);
+    expect(await store.households.request(asked, ACTOR)).toEqual(first);
     for (let count = 1; count < 50; count++) {
-      await store.request({ ...OWNER, target: 'names', names: [`n${count}.example`] }, ACTOR);
+      await store.households.request(
+        { ...OWNER, target: 'names', names: [`n${count}.example`] },
+        ACTOR,
+      );
     }
-    const more = store.request({ ...OWNER, target: 'games' }, ACTOR);
+    const more = store.households.request({ ...OWNER, target: 'games' }, ACTOR);
     expect((await faultOf(more)).faults[0]).toContain('50 requests are open');
   });
 
   test('is answered by one of two parents only', async () => {
     const { store } = await aTimedStore();
-    const { request } = await store.request(asked, ACTOR);
+    const { request } = await store.households.request(asked, ACTOR);
     const answers = await Promise.allSettled([
-      store.answerRequest(request.id, { answer: 'approve', minutes: 5 }, { actor: 'one' }),
-      store.answerRequest(request.id, { answer: 'deny' }, { actor: 'two' }),
+      store.households.answerRequest(
+        request.id,
+        { answer: 'approve', minutes: 5 },
+        { actor: 'one' },
+      ),
+      store.households.answerRequest(request.id, { answer: 'deny' }, { actor: 'two' }),
     ]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    expect(await store.grants()).toHaveLength(1);
+    expect(await store.households.grants()).toHaveLength(1);
   });
 
   test('of a household without a plan made narrower meanwhile is approved in vain', async () => {
     const { store } = await aTimedStore();
-    const { request } = await store.request({ ...OWNER, target: 'games' }, ACTOR);
+    const { request } = await store.households.request({ ...OWNER, target: 'games' }, ACTOR);
     const plans = [{ id: 'kids', minor: true, locked: ['games'] }];
     const subscribers = [{ ...aHome(), profiles: [{ id: 'anna' }] }];
     await store.applyDocument({ plans, subscribers }, ACTOR);
-    const late = store.answerRequest(request.id, { answer: 'approve', minutes: 5 }, ACTOR);
+    const late = store.households.answerRequest(
+      request.id,
+      { answer: 'approve', minutes: 5 },
+      ACTOR,
+    );
     expect((await faultOf(late)).faults[0]).toContain('keeps "games" blocked for good');
-    expect(await store.requests({ state: 'open' })).toHaveLength(1);
+    expect(await store.households.requests({ state: 'open' })).toHaveLength(1);
   });
 
   test('is in the audit log without the words of the child', async () => {
     const { store } = await aTimedStore();
-    const { request } = await store.request(asked, ACTOR);
-    await store.answerRequest(request.id, { answer: 'deny' }, ACTOR);
+    const { request } = await store.households.request(asked, ACTOR);
+    await store.households.answerRequest(request.id, { answer: 'deny' }, ACTOR);
     const audit = await store.auditPage({ before: null, limit: 10 });
     expect(audit.filter(({ kind }) => kind === 'request')).toHaveLength(2);
     expect(JSON.stringify(audit)).not.toContain('all the others may');
@@ -321,10 +350,10 @@ describe('a request', () => {
 
   test('is forgotten after a month', async () => {
     const { store, wait } = await aTimedStore();
-    await store.request(asked, ACTOR);
+    await store.households.request(asked, ACTOR);
     wait(31 * 86_400);
     expect(await store.sweepEnded()).toBe(1);
-    expect(await store.requests()).toEqual([]);
+    expect(await store.households.requests()).toEqual([]);
   });
 });
 
@@ -363,7 +392,7 @@ describe('minutes of budgets', () => {
     const { store } = await aTimedStore();
     const profile = await annaOf(store);
     const budget = { profile, target: 'service:youtube', day: 20_833 };
-    const { revision } = await store.noteUsedUp(budget, { actor: 'budget' });
+    const { revision } = await store.households.noteUsedUp(budget, { actor: 'budget' });
     expect(await newestAudit(store)).toMatchObject({
       revision,
       action: 'used-up',
@@ -371,13 +400,15 @@ describe('minutes of budgets', () => {
       after: { target: 'service:youtube', minutesPerDay: 60 },
     });
     await store.budgetDays.save([{ ...budget, minutes: minutesFrom(0, 60) }]);
-    expect((await store.noteUsedUp(budget, { actor: 'budget' })).revision).toBe(revision);
+    expect((await store.households.noteUsedUp(budget, { actor: 'budget' })).revision).toBe(
+      revision,
+    );
     expect(store.revision).toBe(revision);
     for (const other of [
       { ...budget, target: 'internet' },
       { ...budget, profile: 999 },
     ]) {
-      await store.noteUsedUp(other, { actor: 'budget' });
+      await store.households.noteUsedUp(other, { actor: 'budget' });
     }
     expect(store.revision).toBe(revision);
   });
@@ -389,7 +420,7 @@ describe('minutes of budgets', () => {
     const today = Math.floor(NOW / 86_400);
     for (const day of [today, today - 2]) {
       await store.budgetDays.save([{ profile, target, day, minutes: minutesFrom(0, 60) }]);
-      await store.noteUsedUp({ profile, target, day }, ACTOR);
+      await store.households.noteUsedUp({ profile, target, day }, ACTOR);
     }
     await store.budgetDays.save([
       { profile, target: 'internet', day: today, minutes: minutesFrom(0, 9) },
@@ -472,6 +503,6 @@ test('a household of a pool is measured by the safest plan', async () => {
     },
     ACTOR,
   );
-  const grant = store.grant({ subscriber: 'pool', target: 'games', minutes: 5 }, ACTOR);
+  const grant = store.households.grant({ subscriber: 'pool', target: 'games', minutes: 5 }, ACTOR);
   expect((await faultOf(grant)).faults[0]).toContain('plan "b" keeps "games" blocked');
 });

@@ -53,7 +53,7 @@ test('a database of the first release keeps all that was in it', async () => {
     { id: 'home-1', plan: 'kids', ...home },
     { id: 'home-2', plan: 'kids', timezone: 'Europe/Minsk', addresses: [] },
   ]);
-  expect(await store.sessionPage({ after: '', limit: 9 })).toHaveLength(1);
+  expect(await store.sessions.page({ after: '', limit: 9 })).toHaveLength(1);
   expect((await store.plans()).get('kids')?.record.allow).toEqual(['b.example']);
   expect((await store.subscriber('home-2'))?.isBuiltin).toBe(true);
   const tables = await store.db.introspection.getTables();
@@ -72,9 +72,9 @@ test('numbers go on after the greatest that was ever given, and what is owned st
   expect(number).toBe(5);
   await store.remove('subscriber', 'home-1', ACTOR);
   expect(await store.db.selectFrom('addresses').selectAll().execute()).toEqual([]);
-  expect(await store.sessionPage({ after: '', limit: 9 })).toHaveLength(1);
+  expect(await store.sessions.page({ after: '', limit: 9 })).toHaveLength(1);
   await store.remove('subscriber', 'home-2', ACTOR);
-  expect(await store.sessionPage({ after: '', limit: 9 })).toEqual([]);
+  expect(await store.sessions.page({ after: '', limit: 9 })).toEqual([]);
 });
 
 test('what a list holds becomes its version 1, with who brought it and when', async () => {

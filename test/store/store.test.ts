@@ -97,7 +97,7 @@ describe('the data folder', () => {
       onTestFinished(() => store.close());
       expect(existsSync(join(store.dataDir, 'admin.token'))).toBe(false);
       const ids = 'isOffline' in options ? [] : ['admin-token-file'];
-      expect(store.tokens().map(({ id }) => id)).toEqual(ids);
+      expect(store.tokens.all().map(({ id }) => id)).toEqual(ids);
     }
   });
 
@@ -483,7 +483,7 @@ describe('the audit log', () => {
     const store = await aStore();
     await store.applyDocument({ plans: [{ id: 'open' }] }, ACTOR);
     await store.applyDocument({ plans: [{ id: 'open', maxTtlSeconds: 60 }] }, ACTOR);
-    await store.createToken('console', 'reader', ACTOR);
+    await store.tokens.create('console', 'reader', ACTOR);
     const [token, update] = await store.auditPage({ before: null, limit: 10 });
     expect(token).toMatchObject({ kind: 'token', resource: 'console', actor: 'tester' });
     expect(JSON.parse(update?.before ?? '')).not.toHaveProperty('maxTtlSeconds');
@@ -516,23 +516,25 @@ describe('tokens', () => {
   test('the token of the first start works, survives a restart, and only its hash is stored', async () => {
     const store = await aStore();
     const secret = readFileSync(join(store.dataDir, 'admin.token'), 'utf8').trim();
-    expect(store.authenticate(secret)?.role).toBe('admin');
-    expect(store.authenticate(`${secret}x`)).toBeNull();
+    expect(store.tokens.authenticate(secret)?.role).toBe('admin');
+    expect(store.tokens.authenticate(`${secret}x`)).toBeNull();
     await store.close();
     const bytes = readFileSync(join(store.dataDir, 'stairgate.db'), 'latin1');
     expect(bytes).toContain(hashSecret(secret));
     expect(bytes).not.toContain(secret);
-    expect((await aStore(store.dataDir)).authenticate(secret)?.role).toBe('admin');
+    expect((await aStore(store.dataDir)).tokens.authenticate(secret)?.role).toBe('admin');
   });
 
   test('a removed first token does not come back, and the last admin token cannot be removed', async () => {
     const store = await aStore();
     const secret = readFileSync(join(store.dataDir, 'admin.token'), 'utf8').trim();
-    expect((await faultOf(store.removeToken('first-admin', ACTOR))).code).toBe('TOKEN_LAST_ADMIN');
-    await store.createToken('other', 'admin', ACTOR);
-    await store.removeToken('first-admin', ACTOR);
+    expect((await faultOf(store.tokens.remove('first-admin', ACTOR))).code).toBe(
+      'TOKEN_LAST_ADMIN',
+    );
+    await store.tokens.create('other', 'admin', ACTOR);
+    await store.tokens.remove('first-admin', ACTOR);
     await store.close();
-    expect((await aStore(store.dataDir)).authenticate(secret)).toBeNull();
+    expect((await aStore(store.dataDir)).tokens.authenticate(secret)).toBeNull();
   });
 });
 
@@ -575,7 +577,7 @@ describe('what a compile reads', () => {
     await store.applyDocument(aDocument(store), ACTOR);
     const [one, two] = [await store.subscriber('home-1'), await store.subscriber('home-2')];
     const session = { address: '192.0.2.7', subscriber: 'home-2', expiresAt: 1_060 };
-    const changes = await store.putSessions({ upsert: [session], remove: [] });
+    const changes = await store.sessions.put({ upsert: [session], remove: [] });
     expect(changes).toEqual([
       { prefix: { words: [0, 0, 0xffff, 0xc0000207], length: 128 }, profile: two?.number },
     ]);
@@ -594,9 +596,9 @@ describe('what a compile reads', () => {
     expect(entries.at(-1)).toEqual([0xc0000207, 128, two?.number]);
     nowMs += 61_000;
     const ended: AddressChange[] = [];
-    for await (const changes of store.expireSessions()) ended.push(...changes);
+    for await (const changes of store.sessions.expire()) ended.push(...changes);
     expect(ended.map(({ profile }) => profile)).toEqual([one?.number]);
-    expect(await store.sessionPage({ after: '', limit: 10 })).toEqual([]);
+    expect(await store.sessions.page({ after: '', limit: 10 })).toEqual([]);
     expect(store.revision).toBe(1);
   });
 
@@ -609,10 +611,10 @@ describe('what a compile reads', () => {
       subscriber: 'home-2',
       expiresAt: 1_060,
     }));
-    await store.putSessions({ upsert, remove: [] });
+    await store.sessions.put({ upsert, remove: [] });
     nowMs += 61_000;
     let ended = 0;
-    for await (const changes of store.expireSessions()) ended += changes.length;
+    for await (const changes of store.sessions.expire()) ended += changes.length;
     expect(ended).toBe(6_000);
     expect((await store.counts()).sessions).toBe(0);
   });
@@ -622,7 +624,7 @@ describe('what a compile reads', () => {
     await store.applyDocument(aDocument(store), ACTOR);
     const sessionOn = (address: string) => ({ address, subscriber: 'home-1', expiresAt: 9e9 });
     const wide = ['0.0.0.0/0', '128.0.0.0/7', '::/0', '2002::/15'].map(sessionOn);
-    const error = await faultOf(store.putSessions({ upsert: wide, remove: [] }));
+    const error = await faultOf(store.sessions.put({ upsert: wide, remove: [] }));
     expect(error.faults).toEqual(
       wide.map(
         ({ address }, index) =>
@@ -634,7 +636,7 @@ describe('what a compile reads', () => {
       ),
     );
     const networks = ['10.0.0.0/8', '2001::/16'].map(sessionOn);
-    await store.putSessions({ upsert: networks, remove: ['0.0.0.0/0'] });
+    await store.sessions.put({ upsert: networks, remove: ['0.0.0.0/0'] });
     expect((await store.counts()).sessions).toBe(2);
   });
 
@@ -643,7 +645,7 @@ describe('what a compile reads', () => {
     await store.applyDocument(aDocument(store), ACTOR);
     const good = { address: '192.0.2.9', subscriber: 'home-1', expiresAt: 9_999_999_999 };
     const error = await faultOf(
-      store.putSessions({
+      store.sessions.put({
         upsert: [good, { ...good, subscriber: 'nobody' }, { ...good, address: '192.0.2' }],
         remove: ['x'],
       }),

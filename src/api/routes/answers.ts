@@ -104,7 +104,7 @@ export function addAnswerRoutes(
       const { linked, household, language, messages } = await find(request);
       const context = { actor: LINK_ACTOR };
       const { store } = controlPlane;
-      const done = await store.answerRequest(linked.request, linked.answer, context);
+      const done = await store.households.answerRequest(linked.request, linked.answer, context);
       await publishWritten(done.revision, controlPlane, request, false);
       const until = done.grant === null ? '' : timeText(done.grant.until, household, language);
       const sentence =
@@ -125,7 +125,7 @@ async function findAsked(
   { links, wallMs }: AnswerRouteOptions,
 ): Promise<Asked> {
   const linked = links.verify(token, Math.floor(wallMs() / 1000));
-  const [request] = await store.requests({ id: linked.request });
+  const [request] = await store.households.requests({ id: linked.request });
   const household = request === undefined ? null : await store.subscriber(request.subscriber);
   if (request === undefined || household === null) {
     throw new AppError('RESOURCE_UNKNOWN', 'The request of the link is gone');

@@ -72,7 +72,7 @@ export function addGrantRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
     async (request, reply) => {
       const { until, ...body } = request.body;
       const document = { ...body, subscriber: request.params.id, ...endOf(until) };
-      const { grant, revision } = await store.grant(document, writeContextOf(request));
+      const { grant, revision } = await store.households.grant(document, writeContextOf(request));
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
       return reply.code(201).send({ ...toAnswer(grant), revision, isInForce });
@@ -84,7 +84,7 @@ export function addGrantRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
     async (request, reply) => {
       const { until, ...body } = request.body;
       const document = { ...body, subscriber: request.params.id, ...endOf(until) };
-      const { grant, revision } = await store.pause(document, writeContextOf(request));
+      const { grant, revision } = await store.households.pause(document, writeContextOf(request));
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
       return reply.code(201).send({ ...toAnswer(grant), revision, isInForce });
@@ -118,7 +118,7 @@ function addReadingRoute(app: ApiInstance, controlPlane: ControlPlane, kind: Kin
     },
     async (request) => {
       const { record } = await readSubscriber(controlPlane, request.params.id);
-      const all = await controlPlane.store.grants({ subscriber: record.id });
+      const all = await controlPlane.store.households.grants({ subscriber: record.id });
       const items = all.filter((one) => one.kind === kind).map(toAnswer);
       return sliceAfter(items, request.query);
     },
@@ -140,12 +140,15 @@ function addEndingRoute(app: ApiInstance, controlPlane: ControlPlane, kind: Kind
     },
     async (request) => {
       const { id, grant } = request.params;
-      const [found] = await controlPlane.store.grants({ id: grant });
+      const [found] = await controlPlane.store.households.grants({ id: grant });
       // One that is gone may have been ended by this very request, which is repeated.
       if (found !== undefined && (found.subscriber !== id || found.kind !== kind)) {
         throw new AppError('RESOURCE_UNKNOWN', `The subscriber "${id}" has no ${kind} "${grant}"`);
       }
-      const { revision } = await controlPlane.store.endGrant(grant, writeContextOf(request));
+      const { revision } = await controlPlane.store.households.endGrant(
+        grant,
+        writeContextOf(request),
+      );
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
       return { revision, isInForce };

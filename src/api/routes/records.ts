@@ -160,9 +160,9 @@ export function addRecordRoutes(
       const { actor } = request;
       const deletion = { subscriber, profile: profile ?? null };
       const numbers = await numbersOf(controlPlane, subscriber, profile);
-      await store.beginDeletion(deletion, { actor });
+      await store.households.beginDeletion(deletion, { actor });
       const counts = await queryLog.deleteProfileData(numbers);
-      return store.finishDeletion(deletion, counts, { actor });
+      return store.households.finishDeletion(deletion, counts, { actor });
     },
   );
 }

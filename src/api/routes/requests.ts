@@ -107,7 +107,7 @@ export function addRequestRoutes(
     },
     async (request) => {
       const { record } = await readSubscriber(controlPlane, request.params.id);
-      const all = (await store.requests({ subscriber: record.id })).map(toAnswer);
+      const all = (await store.households.requests({ subscriber: record.id })).map(toAnswer);
       const isOpen = (one: { readonly state: string }): boolean => one.state === 'open';
       const items = [...all.filter(isOpen), ...all.filter((one) => !isOpen(one))];
       return sliceAfter(items, request.query);
@@ -133,7 +133,7 @@ export function addRequestRoutes(
         ...targetOf(name, target, names),
         subscriber: request.params.id,
       };
-      const result = await store.request(document, writeContextOf(request));
+      const result = await store.households.request(document, writeContextOf(request));
       const { id } = result.request;
       const nowSeconds = Math.floor(wallMs() / 1000);
       return reply
@@ -190,11 +190,11 @@ async function answerRequest(
 ) {
   const { store } = controlPlane;
   const { id, request: asked } = (request as AnsweringRequest).params;
-  const [found] = await store.requests({ id: asked });
+  const [found] = await store.households.requests({ id: asked });
   if (found?.subscriber !== id) {
     throw new AppError('RESOURCE_UNKNOWN', `The subscriber "${id}" has no request "${asked}"`);
   }
-  const result = await store.answerRequest(asked, answer, writeContextOf(request));
+  const result = await store.households.answerRequest(asked, answer, writeContextOf(request));
   return { ...toAnswer(result.request), ...(await publishedBy(result, controlPlane, request)) };
 }
 

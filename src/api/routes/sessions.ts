@@ -66,7 +66,7 @@ export function addSessionRoutes(
     async (request) => {
       const { limit = PAGE_ITEMS, after = '' } = request.query;
       if (after !== '' && canonicalPrefix(after) === null) throw invalidCursor(after);
-      const sessions = await store.sessionPage({ limit, after });
+      const sessions = await store.sessions.page({ limit, after });
       return toPage(sessions.map(toAnswer), limit, (one) => one.address);
     },
   );
@@ -91,7 +91,7 @@ export function addSessionRoutes(
         ...session,
         expiresAt: nowSeconds + ttlSeconds,
       }));
-      const changes = await store.putSessions({ upsert: sessions, remove });
+      const changes = await store.sessions.put({ upsert: sessions, remove });
       controlPlane.sessionsChanged(changes);
       return { upserted: upsert.length, deleted: remove.length };
     },

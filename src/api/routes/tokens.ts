@@ -24,7 +24,7 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
       schema: { tags, querystring: PageQuerySchema, response: { 200: pageOf(TokenSchema) } },
       config: { access: 'admin' },
     },
-    (request) => slicePage(store.tokens(), request.query),
+    (request) => slicePage(store.tokens.all(), request.query),
   );
   app.post(
     PATH,
@@ -39,7 +39,7 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
     async (request, reply) => {
       checkWriteHeaders(request);
       const { body, actor } = request;
-      const secret = await store.createToken(body.id, body.role, { actor });
+      const secret = await store.tokens.create(body.id, body.role, { actor });
       return reply
         .code(201)
         .header('cache-control', 'no-store')
@@ -54,7 +54,7 @@ export function addTokenRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
     },
     async (request, reply) => {
       checkWriteHeaders(request);
-      await store.removeToken(request.params.id, { actor: request.actor });
+      await store.tokens.remove(request.params.id, { actor: request.actor });
       return reply.code(204).send();
     },
   );

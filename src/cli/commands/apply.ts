@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import type { ApplyResult } from '../../store/store.ts';
+import type { ApplyResult } from '../../store/document-writer.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
 import type { Output } from '../output.ts';

@@ -6,7 +6,7 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import type { ProfileDocument, SubscriberDocument } from '../../store/document.ts';
-import type { ApplyResult } from '../../store/store.ts';
+import type { ApplyResult } from '../../store/document-writer.ts';
 import { describeChanges } from '../apply-words.ts';
 import { parseHousehold, parseProfile } from '../household.ts';
 import { addClientOptions, clientOf, collect } from '../options.ts';
