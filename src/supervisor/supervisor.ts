@@ -9,18 +9,14 @@
  * The images are there before a socket is bound, so the first packet is already decided.
  */
 
-import { join } from 'node:path';
 import { readAddressFingerprint } from '../compiler/address-fingerprint.ts';
-import { IMAGES_FOLDER } from '../compiler/compile-revision.ts';
 import type { Compiler } from '../compiler/compiler.ts';
-import { readImages, removeImages } from '../compiler/image-folder.ts';
 import { loadSeed } from '../compiler/seed-file.ts';
 import { findRestartKeys } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
 import { formatEndpoint } from '../lib/endpoint.ts';
 import { systemClock } from '../lib/clock.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
-import type { HashSeed } from '../lib/half-siphash.ts';
 import { FETCH_TIMES } from '../lists/fetch/fetch-limits.ts';
 import { attest, type Attestation } from '../sealing/attestation.ts';
 import type { Keyring } from '../sealing/keyring.ts';
@@ -49,6 +45,7 @@ import type {
 import { BulkDecisions } from './bulk-decisions.ts';
 import { loadAttestationKey } from './attestation-key.ts';
 import { createQueryLog } from './create-query-log.ts';
+import { Expiry } from './expiry.ts';
 import { Explainer } from './explainer.ts';
 import { installTable } from './install-table.ts';
 import { ListUpdater } from './list-updater.ts';
@@ -58,10 +55,10 @@ import type { Log } from './log.ts';
 import { appealSamples, collectSamples } from './metric-samples.ts';
 import { PolicyRenewal } from './policy-renewal.ts';
 import { policyStates } from './policy-states.ts';
-import { openImages, Publisher } from './publisher.ts';
-import type { OpenedImages } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import { SafeSearchCheck } from './safe-search-check.ts';
 import { SealedWatch } from './sealed-watch.ts';
+import { readStoredImages } from './stored-images.ts';
 import { SubscriberDirectory } from './subscriber-directory.ts';
 import type { AddressSource, DirectoryChange } from './subscriber-directory.ts';
 import { workerConfigOf } from './worker-config.ts';
@@ -80,15 +77,6 @@ export interface SupervisorOptions {
   readonly log: Log;
 }
 
-const EXPIRY_INTERVAL_MS = 5000;
-const SWEEP_INTERVAL_MS = 600_000;
-
-interface StoredImages {
-  readonly images: OpenedImages;
-  readonly blocklistKey: string;
-  readonly addressFingerprint: string;
-}
-
 const WORKER_ENTRY = new URL('../worker/worker.js', import.meta.url);
 
 export class Supervisor implements ControlPlane {
@@ -104,6 +92,7 @@ export class Supervisor implements ControlPlane {
   readonly #explainer: Explainer;
   readonly #bulkDecisions: BulkDecisions;
   readonly #renewal: PolicyRenewal;
+  readonly #expiry: Expiry;
   readonly #safeSearchCheck: SafeSearchCheck;
   readonly #askedNames: AskedNames;
   readonly #sealedWatch: SealedWatch;
@@ -111,9 +100,6 @@ export class Supervisor implements ControlPlane {
   #config: Config;
   /** Empty until `start` has chosen; no worker is told before. */
   #listeners: Listeners = { listen: [], workerCount: 0, udp: 'dgram', remarks: [] };
-  #expiryTimer: NodeJS.Timeout | null = null;
-  #sweepTimer: NodeJS.Timeout | null = null;
-  #isExpiringEntries = false;
   #isStopping = false;
 
   /**
@@ -126,7 +112,7 @@ export class Supervisor implements ControlPlane {
     this.#options = options;
     this.#config = config;
     const seed = loadSeed(config.dataDir);
-    const stored = this.#readStoredImages(seed);
+    const stored = readStoredImages(config.dataDir, seed, keyring.current.keys, log);
     this.#storedFingerprint = stored?.addressFingerprint ?? null;
     this.#compiler = compiler;
     this.#directory = new SubscriberDirectory(
@@ -185,6 +171,15 @@ export class Supervisor implements ControlPlane {
       publish,
       clock: systemClock,
     });
+    this.#expiry = new Expiry({
+      store,
+      onSessionsEnded: (changes) => {
+        this.#directory.change(changes);
+      },
+      publish,
+      appealDays: () => this.#config.desk.appealDays,
+      log,
+    });
     this.queryLog = createQueryLog({ store, pool: this.#pool, publish, config, log });
     this.#safeSearchCheck = new SafeSearchCheck({
       targets: readSafeSearchTargets,
@@ -235,11 +230,7 @@ export class Supervisor implements ControlPlane {
       await this.#compiler.close();
       throw error;
     }
-    this.#expiryTimer = setInterval(() => {
-      void this.#expireSessions();
-      void this.#expireEntries();
-    }, EXPIRY_INTERVAL_MS);
-    this.#sweepTimer = setInterval(() => void this.#sweepEnded(), SWEEP_INTERVAL_MS);
+    this.#expiry.start();
     this.queryLog.start();
     this.#askedNames.start();
     this.#safeSearchCheck.start();
@@ -251,7 +242,7 @@ export class Supervisor implements ControlPlane {
       log.warn({}, messageOf(error));
     });
     // What ended while nothing ran.
-    await this.#expireEntries();
+    await this.#expiry.expireEntries();
     const { images } = this.#publisher.inForce;
     if (images !== null && images.revision !== this.store.revision) {
       // A failure is logged and kept for `status`; the images from the disk stay in force.
@@ -301,9 +292,7 @@ export class Supervisor implements ControlPlane {
   /** Finishes what is in flight within the configured deadline. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    for (const timer of [this.#expiryTimer, this.#sweepTimer]) {
-      if (timer !== null) clearInterval(timer);
-    }
+    this.#expiry.stop();
     this.#renewal.stop();
     this.#safeSearchCheck.stop();
     this.#askedNames.stop();
@@ -448,73 +437,6 @@ export class Supervisor implements ControlPlane {
       );
     }
     return (await readAddressFingerprint(dataDir)) !== this.#storedFingerprint;
-  }
-
-  #readStoredImages(seed: HashSeed): StoredImages | null {
-    const folder = join(this.#config.dataDir, IMAGES_FOLDER);
-    try {
-      const stored = readImages(folder, seed);
-      if (stored === null) {
-        this.#options.log.info({}, `no images in ${folder} yet; compiling them`);
-        return null;
-      }
-      const { blocklistKey, addressFingerprint } = stored;
-      const images = openImages(stored, this.#options.keyring.current.keys);
-      return { images, blocklistKey, addressFingerprint };
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'SEALING_KEY_MISSING') {
-        // Without their key they would let everything pass that the law wants blocked.
-        this.#options.log.error({}, `${error.message}; the images from the disk are not used`);
-        return null;
-      }
-      this.#options.log.warn({}, `${messageOf(error)}; compiling the images again`);
-      removeImages(folder);
-      return null;
-    }
-  }
-
-  async #expireSessions(): Promise<void> {
-    try {
-      for await (const changes of this.store.sessions.expire()) {
-        this.#directory.change(changes);
-        if (this.#isStopping) return;
-      }
-    } catch (error) {
-      this.#options.log.error({}, `ending sessions: ${messageOf(error)}`);
-    }
-  }
-
-  /** Of own lists; one run at a time, since the compile thread looks at what is left. */
-  async #expireEntries(): Promise<void> {
-    if (this.#isExpiringEntries || this.#isStopping) return;
-    this.#isExpiringEntries = true;
-    const logFault = (error: unknown): void => {
-      this.#options.log.error({}, `ending entries of lists: ${messageOf(error)}`);
-    };
-    try {
-      const revision = await this.store.ownLists.expireEntries(logFault);
-      // A failure is logged, kept for `status` and repeated.
-      if (revision !== null) this.publish().catch(() => undefined);
-    } catch (error) {
-      logFault(error);
-    } finally {
-      this.#isExpiringEntries = false;
-    }
-  }
-
-  /** Each by itself: appeals hold what people wrote, and go on their day whatever else fails. */
-  async #sweepEnded(): Promise<void> {
-    const { appealDays } = this.#config.desk;
-    for (const sweep of [
-      () => this.store.appeals.sweep(appealDays),
-      () => this.store.sweepEnded(),
-    ]) {
-      try {
-        await sweep();
-      } catch (error) {
-        this.#options.log.error({}, `taking away what has ended: ${messageOf(error)}`);
-      }
-    }
   }
 
   /**
