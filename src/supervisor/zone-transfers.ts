@@ -12,13 +12,10 @@
  * thereby open what its list blocks.
  */
 
-import { isDeepStrictEqual } from 'node:util';
-import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type Endpoint, formatEndpoint, parseEndpoint } from '../lib/endpoint.ts';
+import { type Endpoint, formatEndpoint } from '../lib/endpoint.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import type { NotifiedZone } from '../lists/transfer/answer-notify.ts';
-import { wireZone } from '../lists/transfer/primary.ts';
 import type { TransferDone } from '../lists/transfer/run-transfer.ts';
 import { FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
@@ -26,12 +23,23 @@ import type { Proposal } from '../store/list-propose.ts';
 import type { ListState, ZoneCopyState } from '../store/list-states.ts';
 import type { ListUpdates, ListUpdateState, MetricSample } from './control-plane-contract.ts';
 import type { Log } from './log.ts';
+import {
+  createZone,
+  isExpired,
+  isLooking,
+  isSameSource,
+  type LastLook,
+  timeText,
+  type TransferredZone,
+  updateStateOf,
+  zoneSamples,
+  type ZoneSource,
+} from './transferred-zone.ts';
 import { type LookTools, lookAtZone } from './zone-look.ts';
 
 const TICK_MS = 1_000;
 /** How often the document's lists are read again, besides after every change. */
 const FOLLOW_MS = 60_000;
-const DNS_PORT = 53;
 /** Looks at a time; each may be a transfer with a thread and the memory of a zone. */
 const LOOKS_MAX = 2;
 /** Looks at one zone are this far apart, however often its primaries notify; more where they fail. */
@@ -42,24 +50,6 @@ const START_SPREAD_MS = 5_000;
 const ZONES_SHOWN_MAX = 1_000;
 /** In the audit log; nobody's token has a space. */
 const ACTOR = 'zone transfers';
-const NO_PROGRESS = {
-  octets: 0,
-  octetsTotal: null,
-  unpackedOctets: 0,
-  lines: 0,
-  names: null,
-  secondsLeft: null,
-};
-
-/** A list that is a zone of another server. */
-export interface ZoneSource {
-  readonly list: string;
-  readonly zone: string;
-  /** Each with its port. */
-  readonly primaries: readonly string[];
-  readonly tsigKey: string | null;
-  readonly state: ListState;
-}
 
 /** What the transfers need of the store. */
 export interface ZoneLists {
@@ -87,31 +77,10 @@ export interface ZoneTransfersOptions {
   readonly random: () => number;
 }
 
-type Last = NonNullable<ListUpdateState['last']>;
-
-interface Zone {
-  readonly source: ZoneSource;
-  readonly endpoints: readonly Endpoint[];
-  readonly wire: Uint8Array;
-  state: ListState;
-  /** By the monotonic clock. */
-  dueAtMs: number;
-  /** Before then no NOTIFY leads to a look. */
-  restUntilMs: number;
-  phase: ListUpdateState['phase'];
-  startedAtMs: number;
-  /** Who asked for it by hand; then it is taken whole. */
-  wantedBy: string | null;
-  /** Looks that have ended since the start. */
-  runs: number;
-  last: Last | null;
-  isExpiryTold: boolean;
-}
-
 export class ZoneTransfers implements ListUpdates {
   readonly #options: ZoneTransfersOptions;
   /** By list. */
-  readonly #zones = new Map<string, Zone>();
+  readonly #zones = new Map<string, TransferredZone>();
   /** Addresses of all of them. */
   #primaries: ReadonlySet<string> = new Set();
   readonly #looks = new Set<Promise<void>>();
@@ -190,12 +159,12 @@ export class ZoneTransfers implements ListUpdates {
       zone.dueAtMs = this.#nowMs();
       this.tick();
     }
-    return { ...this.#stateOf(zone), run: zone.runs + 1 };
+    return { ...updateStateOf(zone), run: zone.runs + 1 };
   }
 
   async state(list: string): Promise<ListUpdateState> {
     await this.has(list);
-    return this.#stateOf(this.#zoneOf(list));
+    return updateStateOf(this.#zoneOf(list));
   }
 
   /** Reads which lists are zones. */
@@ -222,20 +191,8 @@ export class ZoneTransfers implements ListUpdates {
     for (const source of sources) {
       const known = this.#zones.get(source.list);
       if (known !== undefined && isSameSource(known.source, source)) continue;
-      this.#zones.set(source.list, {
-        source,
-        endpoints: source.primaries.map(endpointOf),
-        wire: wireZone(source.zone),
-        state: source.state,
-        dueAtMs: this.#nowMs() + (known === undefined ? random() * START_SPREAD_MS : 0),
-        restUntilMs: Number.NEGATIVE_INFINITY,
-        phase: 'idle',
-        startedAtMs: 0,
-        wantedBy: null,
-        runs: known === undefined ? 0 : runsAfter(known),
-        last: null,
-        isExpiryTold: false,
-      });
+      const spreadMs = known === undefined ? random() * START_SPREAD_MS : 0;
+      this.#zones.set(source.list, createZone(source, known, this.#nowMs() + spreadMs));
     }
     const endpoints = [...this.#zones.values()].flatMap((zone) => zone.endpoints);
     this.#primaries = new Set(endpoints.map(({ address }) => address));
@@ -261,7 +218,7 @@ export class ZoneTransfers implements ListUpdates {
   samples(): readonly MetricSample[] {
     const zones = [...this.#zones.values()].slice(0, ZONES_SHOWN_MAX);
     return [
-      ...zones.flatMap((zone) => this.#samplesOf(zone)),
+      ...zones.flatMap((zone) => zoneSamples(zone, this.#nowSeconds())),
       ...Object.entries(this.#counts).map(([outcome, value]): MetricSample => ({
         name: 'stairgate_zone_transfers_total',
         help: 'Zones taken whole, by their differences, and looks that failed',
@@ -272,7 +229,7 @@ export class ZoneTransfers implements ListUpdates {
     ];
   }
 
-  #look(zone: Zone): void {
+  #look(zone: TransferredZone): void {
     zone.phase = 'fetching';
     zone.startedAtMs = this.#options.clock.wallMs();
     // A NOTIFY that comes meanwhile may be about a version that this look does not see.
@@ -290,7 +247,7 @@ export class ZoneTransfers implements ListUpdates {
   }
 
   /** Never rejects: what was wrong stands in the state. */
-  async #lookOnce(zone: Zone, startedMs: number): Promise<void> {
+  async #lookOnce(zone: TransferredZone, startedMs: number): Promise<void> {
     const { lists, log, random } = this.#options;
     const { list } = zone.source;
     let state: ListState;
@@ -322,7 +279,7 @@ export class ZoneTransfers implements ListUpdates {
     });
   }
 
-  async #lookAndPropose(zone: Zone): Promise<ListState> {
+  async #lookAndPropose(zone: TransferredZone): Promise<ListState> {
     const { source, endpoints, state } = zone;
     const key = this.#keyOf(source);
     if (source.tsigKey !== null && key === null) {
@@ -346,7 +303,7 @@ export class ZoneTransfers implements ListUpdates {
 
   /** @returns why the content was refused; null where it was not */
   async #propose(
-    zone: Zone,
+    zone: TransferredZone,
     { contentSha256, serial }: ZoneCopyState,
     endpoint: Endpoint,
     { outcome: taken, recordCount, wholeBecause }: TransferDone,
@@ -381,17 +338,17 @@ export class ZoneTransfers implements ListUpdates {
     return isRefused ? reasons.join('; ') : null;
   }
 
-  #note(zone: Zone, last: Omit<Last, 'at'>): void {
+  #note(zone: TransferredZone, last: Omit<LastLook, 'at'>): void {
     zone.last = { at: new Date(this.#options.clock.wallMs()).toISOString(), ...last };
   }
 
   /** The list may be another zone by now, or the server may have been told to stop. */
-  #isWanted(zone: Zone): boolean {
+  #isWanted(zone: TransferredZone): boolean {
     return !this.#isStopped && this.#zones.get(zone.source.list) === zone;
   }
 
   /** The newest copy, where it is still there and of this zone. */
-  #baseOf({ source, state }: Zone): ZoneCopyState | null {
+  #baseOf({ source, state }: TransferredZone): ZoneCopyState | null {
     const copy = state.zone;
     const isOfZone = copy?.zone === source.zone;
     return isOfZone && this.#options.lists.hasContent(copy.contentSha256) ? copy : null;
@@ -401,8 +358,8 @@ export class ZoneTransfers implements ListUpdates {
     return this.#options.keys().find(({ name }) => name === tsigKey?.toLowerCase()) ?? null;
   }
 
-  #tellExpiry(zone: Zone): void {
-    if (zone.isExpiryTold || !this.#isExpired(zone)) return;
+  #tellExpiry(zone: TransferredZone): void {
+    if (zone.isExpiryTold || !isExpired(zone, this.#nowSeconds())) return;
     zone.isExpiryTold = true;
     const { source, state } = zone;
     const since = timeText(state.zone?.reachedAt) ?? '';
@@ -412,56 +369,13 @@ export class ZoneTransfers implements ListUpdates {
     );
   }
 
-  #isExpired({ state: { zone } }: Zone): boolean {
-    return zone !== undefined && this.#nowSeconds() - zone.reachedAt > zone.expireSeconds;
-  }
-
-  #zoneOf(list: string): Zone {
+  #zoneOf(list: string): TransferredZone {
     const zone = this.#zones.get(list);
     if (zone !== undefined) return zone;
     throw new AppError(
       'LIST_WITHOUT_SOURCE',
       `Updating the list "${list}": it is no zone of another server`,
     );
-  }
-
-  #stateOf(zone: Zone): ListUpdateState {
-    const { source, endpoints, phase, runs, startedAtMs, last } = zone;
-    const { checkedAt, nextAt, failures, lastError } = zone.state;
-    const startedAt = new Date(startedAtMs).toISOString();
-    return {
-      list: source.list,
-      source: `zone ${source.zone} of ${endpoints.map(formatEndpoint).join(', ')}`,
-      phase,
-      run: runs,
-      // How long a zone is, nobody says before its end.
-      progress: isLooking(zone) ? { ...NO_PROGRESS, startedAt } : null,
-      checkedAt: timeText(checkedAt),
-      nextAt: timeText(nextAt),
-      failures,
-      lastError,
-      last,
-    };
-  }
-
-  #samplesOf(zone: Zone): MetricSample[] {
-    const { list } = zone.source;
-    const gauge = (name: string, help: string, value: number): MetricSample => ({
-      name: `stairgate_zone_${name}`,
-      help,
-      kind: 'gauge',
-      labels: { list },
-      value,
-    });
-    const { zone: copy, failures } = zone.state;
-    const expired = 'Whether no primary has confirmed the copy for the expire of its SOA';
-    const reached = 'When a primary last confirmed the copy';
-    return [
-      gauge('expired', expired, this.#isExpired(zone) ? 1 : 0),
-      gauge('reached_timestamp_seconds', reached, copy?.reachedAt ?? 0),
-      gauge('serial', 'Serial of the newest copy', copy?.serial ?? 0),
-      gauge('failures', 'Looks in a row that failed', failures),
-    ];
   }
 
   #nowMs(): number {
@@ -473,36 +387,11 @@ export class ZoneTransfers implements ListUpdates {
   }
 }
 
-function isLooking({ phase }: Zone): boolean {
-  return phase !== 'idle' && phase !== 'waiting';
-}
-
 /** As long as the look took: whoever sends NOTIFY has us busy with a zone half of the time at most. */
 function restMs(startedMs: number, endedMs: number): number {
   return Math.max(LOOK_PAUSE_MS, endedMs - startedMs);
 }
 
-/** Of a zone whose settings change: whoever waits for a look at what it was waits no longer. */
-function runsAfter(zone: Zone): number {
-  return zone.runs + (isLooking(zone) || zone.wantedBy !== null ? 1 : 0);
-}
-
 function isGone(error: unknown): boolean {
   return error instanceof AppError && error.code === 'RESOURCE_UNKNOWN';
-}
-
-/** What the state says of it is another matter. */
-function isSameSource(a: ZoneSource, b: ZoneSource): boolean {
-  return isDeepStrictEqual({ ...a, state: null }, { ...b, state: null });
-}
-
-/** The document has been checked. */
-function endpointOf(text: string): Endpoint {
-  const endpoint = parseEndpoint(text, DNS_PORT);
-  assert(endpoint !== null, 'primaries are checked with the document');
-  return endpoint;
-}
-
-function timeText(seconds: number | undefined): string | null {
-  return seconds === undefined ? null : new Date(seconds * 1000).toISOString();
 }

@@ -5,7 +5,8 @@ import { formatEndpoint } from '../../src/lib/endpoint.ts';
 import type { BaseCopy, TransferDone } from '../../src/lists/transfer/run-transfer.ts';
 import type { LookTools } from '../../src/supervisor/zone-look.ts';
 import type { ListState } from '../../src/store/list-states.ts';
-import { type ZoneSource, ZoneTransfers } from '../../src/supervisor/zone-transfers.ts';
+import type { ZoneSource } from '../../src/supervisor/transferred-zone.ts';
+import { ZoneTransfers } from '../../src/supervisor/zone-transfers.ts';
 
 const START = 1_700_000_000;
 const SOURCE: Omit<ZoneSource, 'state'> = {
