@@ -11,8 +11,9 @@
  * how they are written and how they end.
  */
 
-import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
 import { AppError } from '../lib/errors.ts';
+import { runAll, runMigrations } from '../store/run-migrations.ts';
 
 interface LogTable {
   sequence: number;
@@ -114,27 +115,21 @@ const FIRST_TABLES = [
 ];
 
 const MIGRATIONS: Record<string, Migration> = {
-  '0001-first-tables': {
-    up: async (db: Kysely<unknown>) => {
-      for (const statement of FIRST_TABLES) await sql.raw(statement).execute(db);
-    },
-  },
+  '0001-first-tables': { up: (db: Kysely<unknown>) => runAll(db, FIRST_TABLES) },
 };
 
 /** @throws AppError `QUERY_LOG_DAMAGED` where another version's steps stand in the file */
-export async function migrateLog(db: LogDb): Promise<void> {
-  const migrator = new Migrator({
+export function migrateLog(db: LogDb): Promise<void> {
+  return runMigrations(
     db,
-    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
-  });
-  const { error } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  if (error instanceof Error && /corrupted migrations/.test(error.message)) {
-    throw new AppError(
-      'QUERY_LOG_DAMAGED',
-      'Opening the query log: a newer version of Stairgate wrote it',
-      { cause: error },
-    );
-  }
-  throw error instanceof Error ? error : new Error(JSON.stringify(error));
+    MIGRATIONS,
+    (cause) =>
+      new AppError(
+        'QUERY_LOG_DAMAGED',
+        'Opening the query log: a newer version of Stairgate wrote it',
+        {
+          cause,
+        },
+      ),
+  );
 }

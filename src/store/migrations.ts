@@ -3,11 +3,12 @@
  * a new step at the end. `WITHOUT ROWID` where the key is the row.
  */
 
-import { type Kysely, type Migration, Migrator, sql } from 'kysely';
+import type { Kysely, Migration } from 'kysely';
 import { AppError } from '../lib/errors.ts';
 import { APPEAL_TABLES } from './appeals.ts';
 import { LIST_TABLES } from './list-tables.ts';
 import { PROFILE_TABLES } from './profile-tables.ts';
+import { runAll, runMigrations } from './run-migrations.ts';
 import type { Db } from './schema.ts';
 
 const FIRST_TABLES = [
@@ -112,23 +113,15 @@ export const MIGRATIONS: Record<string, Migration> = {
 };
 
 /** Brings a database to today's tables; nothing happens where it is there already. */
-export async function migrate(db: Db): Promise<void> {
-  const migrator = new Migrator({
+export function migrate(db: Db): Promise<void> {
+  return runMigrations(
     db,
-    provider: { getMigrations: () => Promise.resolve(MIGRATIONS) },
-  });
-  const { error } = await migrator.migrateToLatest();
-  if (error === undefined) return;
-  if (error instanceof Error && /corrupted migrations/.test(error.message)) {
-    throw new AppError(
-      'STORE_TOO_NEW',
-      'Opening the database: a newer version of Stairgate wrote it; use that version, or restore a backup made by this one',
-      { cause: error },
-    );
-  }
-  throw error instanceof Error ? error : new Error(JSON.stringify(error));
-}
-
-async function runAll(db: Kysely<unknown>, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await sql.raw(statement).execute(db);
+    MIGRATIONS,
+    (cause) =>
+      new AppError(
+        'STORE_TOO_NEW',
+        'Opening the database: a newer version of Stairgate wrote it; use that version, or restore a backup made by this one',
+        { cause },
+      ),
+  );
 }
