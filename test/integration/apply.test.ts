@@ -466,14 +466,7 @@ describe('a change under load', { timeout: 120_000 }, () => {
     } finally {
       load.stop();
     }
-    const { asked, answered, lost, wrong } = await load.ended;
-    await expectSound(server);
-    expect(asked).toBeGreaterThan(200);
-    expect({ answered, lost, wrong: wrong.slice(0, 10) }).toEqual({
-      answered: asked,
-      lost: 0,
-      wrong: [],
-    });
+    await expectNothingLost(load.ended, server);
   });
 
   test('a configuration that is not valid leaves the old one in force', async () => {
@@ -499,14 +492,7 @@ describe('a change under load', { timeout: 120_000 }, () => {
     } finally {
       load.stop();
     }
-    const { asked, answered, lost, wrong } = await load.ended;
-    await expectSound(server);
-    expect(asked).toBeGreaterThan(200);
-    expect({ answered, lost, wrong: wrong.slice(0, 10) }).toEqual({
-      answered: asked,
-      lost: 0,
-      wrong: [],
-    });
+    await expectNothingLost(load.ended, server);
   });
 
   test('SIGTERM answers what is in flight and exits 0', async () => {
@@ -590,6 +576,17 @@ function startLoad(port: number): { stop(): void; ended: Promise<LoadReport> } {
     },
     ended,
   };
+}
+
+async function expectNothingLost(ended: Promise<LoadReport>, server: TestServer): Promise<void> {
+  const { asked, answered, lost, wrong } = await ended;
+  await expectSound(server);
+  expect(asked).toBeGreaterThan(200);
+  expect({ answered, lost, wrong: wrong.slice(0, 10) }).toEqual({
+    answered: asked,
+    lost: 0,
+    wrong: [],
+  });
 }
 
 function countOf(text: string, part: string): number {

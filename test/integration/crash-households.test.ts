@@ -4,38 +4,16 @@
  * was used up stays so from the first packet on.
  */
 
-import { rm } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { aQuery, askUdp, decodeResponse, edesOf } from '../support/dns-query.ts';
-import { addressAnswer, startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
-import { makeFolder } from '../support/server.ts';
-import { pause, ServerProcess } from './support/server-process.ts';
+import { pause, type ServerProcess } from './support/server-process.ts';
+import { prepareSite } from './support/server-site.ts';
 
 const HOUSE = '/subscribers/home-1';
 const KILLS = 6;
 const BLOCKED_WITHIN_MS = 30_000;
 
-let upstream: FakeUpstream;
-const folders: string[] = [];
-
-beforeAll(async () => {
-  upstream = await startFakeUpstream((query) => addressAnswer(query));
-});
-
-afterAll(async () => {
-  await upstream.close();
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-async function aFolder(): Promise<string> {
-  const folder = await makeFolder();
-  folders.push(folder);
-  return folder;
-}
-
-function start(dataDir: string): Promise<ServerProcess> {
-  return ServerProcess.start({ dataDir, upstream: `127.0.0.1:${upstream.port}` });
-}
+const { aFolder, start } = prepareSite();
 
 /** Where it is about noon, so that no day ends while the test runs. */
 function zoneOfNoon(): string {

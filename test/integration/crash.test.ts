@@ -4,38 +4,18 @@
  */
 
 import { watch, type FSWatcher } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addressAnswer, startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
-import { freePort, makeFolder, runCommand } from '../support/server.ts';
+import { describe, expect, it } from 'vitest';
+import { freePort, runCommand } from '../support/server.ts';
 import { numberedState, observeState } from './support/numbered-policy.ts';
-import { pause, runKilled, ServerProcess, type ApiAnswer } from './support/server-process.ts';
+import { pause, runKilled, type ApiAnswer, type ServerProcess } from './support/server-process.ts';
+import { prepareSite } from './support/server-site.ts';
 
 /** Of the large change that is interrupted. */
 const NAMES = 300_000;
 
-let upstream: FakeUpstream;
-const folders: string[] = [];
-
-beforeAll(async () => {
-  upstream = await startFakeUpstream((query) => addressAnswer(query));
-});
-
-afterAll(async () => {
-  await upstream.close();
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-async function aFolder(): Promise<string> {
-  const folder = await makeFolder();
-  folders.push(folder);
-  return folder;
-}
-
-function start(dataDir: string): Promise<ServerProcess> {
-  return ServerProcess.start({ dataDir, upstream: `127.0.0.1:${upstream.port}` });
-}
+const { aFolder, start } = prepareSite();
 
 /** Something that happens while a change is made, and at which the server is killed. */
 interface Moment {

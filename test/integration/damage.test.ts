@@ -10,24 +10,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, cp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createInspector } from '../../src/lists/inspector.ts';
 import { Store } from '../../src/store/store.ts';
 import { aQuery, askUdp, decodeResponse } from '../support/dns-query.ts';
-import { addressAnswer, startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
-import { makeFolder } from '../support/server.ts';
-import { ServerProcess, type ProcessOptions } from './support/server-process.ts';
+import { ServerProcess } from './support/server-process.ts';
+import { prepareSite } from './support/server-site.ts';
 
 const KIDS = '127.0.0.7';
 const SUBSCRIBERS = 300;
 
-let upstream: FakeUpstream;
+const { aFolder, optionsOf, start } = prepareSite();
 /** A data folder as a killed server leaves it, with a policy that blocks `listed.example.net`. */
 let template: string;
-const folders: string[] = [];
 
 beforeAll(async () => {
-  upstream = await startFakeUpstream((query) => addressAnswer(query));
   template = await aFolder();
   await using server = await start(template);
   const contentSha256 = await server.upload(Buffer.from('listed.example.net\n'));
@@ -45,29 +42,10 @@ beforeAll(async () => {
   expect(applied.status).toBe(200);
 });
 
-afterAll(async () => {
-  await upstream.close();
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-async function aFolder(): Promise<string> {
-  const folder = await makeFolder();
-  folders.push(folder);
-  return folder;
-}
-
 async function aCopy(): Promise<string> {
   const folder = await aFolder();
   await cp(template, folder, { recursive: true });
   return folder;
-}
-
-function optionsOf(dataDir: string, more: Partial<ProcessOptions> = {}): ProcessOptions {
-  return { dataDir, upstream: `127.0.0.1:${upstream.port}`, ...more };
-}
-
-function start(dataDir: string, more: Partial<ProcessOptions> = {}): Promise<ServerProcess> {
-  return ServerProcess.start(optionsOf(dataDir, more));
 }
 
 async function rcodeOf({ port }: ServerProcess, name: string): Promise<string> {

@@ -3,7 +3,7 @@
  * answers everybody within its deadline, and a reload follows what it can.
  */
 
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -13,9 +13,10 @@ import { createEventRing } from '../../src/lib/event-ring.ts';
 import { COUNTERS_BYTES } from '../../src/resolver/query-record.ts';
 import type { MainMessage, WorkerConfig, WorkerMessage } from '../../src/worker/messages.ts';
 import { aQuery, askTcpMany, askUdp, decodeResponse, hearUdp } from '../support/dns-query.ts';
-import { addressAnswer, startFakeUpstream, type FakeUpstream } from '../support/fake-upstream.ts';
-import { freePort, makeFolder } from '../support/server.ts';
+import { addressAnswer } from '../support/fake-upstream.ts';
+import { freePort } from '../support/server.ts';
 import { ServerProcess, pause, type ProcessOptions } from './support/server-process.ts';
+import { prepareSite } from './support/server-site.ts';
 import { SteadyLoad } from './support/steady-load.ts';
 import { orderThread } from './support/thread-orders.ts';
 
@@ -24,26 +25,10 @@ const WATCHDOG_MS = 200;
 const PRELOAD = new URL('./support/thread-control.mjs', import.meta.url);
 const WORKER = new URL('../../dist/worker/worker.js', import.meta.url);
 
-let upstream: FakeUpstream;
-const folders: string[] = [];
-
-beforeAll(async () => {
-  upstream = await startFakeUpstream((query) => addressAnswer(query));
-});
-
-afterAll(async () => {
-  await upstream.close();
-  await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-async function aFolder(): Promise<string> {
-  const folder = await makeFolder();
-  folders.push(folder);
-  return folder;
-}
+const site = prepareSite();
 
 async function optionsOf(more: Partial<ProcessOptions> = {}): Promise<ProcessOptions> {
-  return { dataDir: await aFolder(), upstream: `127.0.0.1:${upstream.port}`, ...more };
+  return site.optionsOf(await site.aFolder(), more);
 }
 
 /** The only policy: names of these numbers are blocked for the one subscriber. */
@@ -60,7 +45,7 @@ describe('a worker of a running server', () => {
   let load: SteadyLoad;
 
   beforeAll(async () => {
-    socket = join(await aFolder(), 'control');
+    socket = join(await site.aFolder(), 'control');
     const preload = `${PRELOAD.href}?socket=${socket}&watchdogMs=${WATCHDOG_MS}`;
     server = await ServerProcess.start(
       await optionsOf({ workers: 2, nodeArguments: ['--import', preload] }),
@@ -246,7 +231,7 @@ describe('SIGTERM', () => {
     const config = join(options.dataDir, 'config.yaml');
     await writeFile(config, `stopDeadlineMs: ${stopDeadlineMs}\n`);
     const server = await ServerProcess.start({ ...options, arguments: ['--config', config] });
-    const before = upstream.queries.length;
+    const before = site.upstream.queries.length;
     const queries = Array.from({ length: 20 }, (_, index) =>
       aQuery().id(index).name(`parked-${index}.example.org`).build(),
     );
@@ -256,7 +241,8 @@ describe('SIGTERM', () => {
     ]);
     await expect
       .poll(
-        () => new Set(upstream.queries.slice(before).map(({ name }) => name.toLowerCase())).size,
+        () =>
+          new Set(site.upstream.queries.slice(before).map(({ name }) => name.toLowerCase())).size,
       )
       .toBe(20);
     const rcodeOf = (bytes: Buffer | null): string | null =>
@@ -265,7 +251,7 @@ describe('SIGTERM', () => {
   }
 
   it('waits for queries that are answered within its deadline', async () => {
-    upstream.use((query) => [{ bytes: addressAnswer(query), delayMs: 700 }]);
+    site.upstream.use((query) => [{ bytes: addressAnswer(query), delayMs: 700 }]);
     const { server, answers } = await parked(4000);
     const exit = await server.end('SIGTERM');
     expect(await answers).toEqual(Array.from({ length: 20 }, () => 'NOERROR'));
@@ -273,14 +259,14 @@ describe('SIGTERM', () => {
   }, 40_000);
 
   it('gives SERVFAIL to queries that are not, and ends within its deadline', async () => {
-    upstream.use(() => null);
+    site.upstream.use(() => null);
     const { server, answers } = await parked(500);
     const sentAt = performance.now();
     const exit = await server.end('SIGTERM');
     expect(performance.now() - sentAt).toBeLessThan(4000);
     expect(await answers).toEqual(Array.from({ length: 20 }, () => 'SERVFAIL'));
     expect(exit).toMatchObject({ code: 0 });
-    upstream.use((query) => addressAnswer(query));
+    site.upstream.use((query) => addressAnswer(query));
   }, 40_000);
 
   it('during publishing gives it up and exits 0', async () => {
@@ -328,17 +314,17 @@ describe('SIGHUP', () => {
     await server.logged('"msg":"reloaded"');
     expect(server.log).toContain('"keys":["pendingMax"]');
 
-    upstream.use(() => null);
-    const before = upstream.queries.length;
+    site.upstream.use(() => null);
+    const before = site.upstream.queries.length;
     const parked = askUdp(server.port, aQuery().name('parked.example.org').build(), {
       timeoutMs: 15_000,
     });
-    await expect.poll(() => upstream.queries.length).toBeGreaterThan(before);
+    await expect.poll(() => site.upstream.queries.length).toBeGreaterThan(before);
     const sentAt = performance.now();
     expect(await server.end('SIGTERM')).toMatchObject({ code: 0 });
     expect(performance.now() - sentAt).toBeLessThan(4000);
     expect(decodeResponse(await parked).rcode).toBe('SERVFAIL');
-    upstream.use((query) => addressAnswer(query));
+    site.upstream.use((query) => addressAnswer(query));
   }, 40_000);
 });
 
