@@ -5,7 +5,7 @@
  *     exceptions of all lists   read first, since they take out entries wherever those stand
  *     entries                   one pass: read → hash → gate → batch → table of hashes and build sets
  *     resolve                   `except` where a category from above must end
- *     write                     sets still in use are renumbered, the table is copied in hash order
+ *     write                     the table becomes the image (`write-image`)
  *
  * No object is made per name: names live in the octets of their list and as hashes. A list is read
  * through a window, so the memory of a compilation is that of its table and its image: for n distinct
@@ -20,15 +20,7 @@ import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { Image } from '../lib/image.ts';
-import { sealImage } from '../lib/image.ts';
-import {
-  BUILD_HIGH,
-  BUILD_LIST,
-  BUILD_LOW,
-  BUILD_SET,
-  BUILD_SLOT_WORDS,
-  BuildTable,
-} from './build-table.ts';
+import { BUILD_LIST, BUILD_SET, BuildTable } from './build-table.ts';
 import { CATEGORY_COUNT_MAX } from './category.ts';
 import { Exceptions } from './exceptions.ts';
 import type {
@@ -41,12 +33,10 @@ import type {
 import { COVER_BELOW, COVER_EXACT } from './formats/list-format.ts';
 import { LIST_FORMATS } from './formats/parse-list.ts';
 import type { BlocklistImage } from './image.ts';
-import { addToFilter, createBlocklistImage, SET_NUMBER_MAX, SET_WORDS } from './image.ts';
-import { createSealedSection, type SealedPart } from './sealed/sealed-section.ts';
+import type { SealedPart } from './sealed/sealed-section.ts';
 import { SetRegistry } from './set-registry.ts';
+import { type ImageSource, writeImage } from './write-image.ts';
 
-/** Full slots among all slots of an image. */
-const IMAGE_LOAD = 0.78;
 /** Of an image, and so of a list. */
 export const NAMES_MAX = 20_000_000;
 const FAULTS_KEPT = 100;
@@ -144,12 +134,9 @@ export interface CompiledBlocklist {
 }
 
 /** All state of one compilation. */
-interface Build {
+interface Build extends ImageSource {
   readonly lists: readonly CompileList[];
-  readonly seed: HashSeed;
   readonly options: CompileOptions;
-  readonly table: BuildTable;
-  readonly sets: SetRegistry;
   readonly exceptions: Exceptions;
   /** Of the name at hand. */
   readonly hashes: SuffixHashes;
@@ -177,7 +164,7 @@ export function compileBlocklist(
   build.exceptions.resolve((hashes, bit, kept) => {
     insertException(build, hashes, bit, kept);
   });
-  const blocklist = writeImage(build);
+  const blocklist = writeImage(build, options.sealed ?? []);
   const { image, nameCount, setCount } = blocklist;
   const imageOctets = image.bytes.length;
   const { words, octetsMax: tableOctetsMax } = build.table;
@@ -377,71 +364,6 @@ function keepName(table: BuildTable): void {
   table.keep();
   if (table.count > NAMES_MAX) {
     throw new AppError('COMPILE_LIMIT', `Compiling the blocklists: more than ${NAMES_MAX} names`);
-  }
-}
-
-function writeImage(build: Build): BlocklistImage {
-  const { table, sets, seed, labelsMax, options } = build;
-  const numbers = renumberSets(table, sets.words.length / SET_WORDS);
-  const setCount = numbers.used.length;
-  const shape = {
-    slotCount: Math.ceil(table.count / IMAGE_LOAD) + 1,
-    nameCount: table.count,
-    setCount,
-    labelsMin: Math.min(build.labelsMin, labelsMax + 1),
-    labelsMax,
-  };
-  const blocklist = createBlocklistImage(seed, shape, createSealedSection(options.sealed ?? []));
-  for (const [number, old] of numbers.used.entries()) {
-    const from = sets.words.subarray(old * SET_WORDS, (old + 1) * SET_WORDS);
-    blocklist.sets.set(from, number * SET_WORDS);
-  }
-  writeSlots(table, blocklist, numbers.numberOf);
-  sealImage(blocklist.image);
-  return blocklist;
-}
-
-/** Numbers for the sets that names still have, in the order in which the table shows them. */
-function renumberSets(
-  table: BuildTable,
-  buildSets: number,
-): { numberOf: Uint32Array; used: readonly number[] } {
-  const numberOf = new Uint32Array(buildSets);
-  const used = [0];
-  const { words } = table;
-  for (let at = BUILD_SET; at < words.length; at += BUILD_SLOT_WORDS) {
-    const set = words[at]!;
-    if (set !== 0 && numberOf[set] === 0) numberOf[set] = used.push(set) - 1;
-  }
-  if (used.length - 1 > SET_NUMBER_MAX) {
-    throw new AppError(
-      'COMPILE_LIMIT',
-      `Compiling the blocklists: ${used.length - 1} distinct sets of categories, an image holds ${SET_NUMBER_MAX}; use fewer categories that overlap`,
-    );
-  }
-  return { numberOf, used };
-}
-
-function writeSlots(table: BuildTable, blocklist: BlocklistImage, numberOf: Uint32Array): void {
-  const { words } = table;
-  const { slots, slotCount, slotScale } = blocklist;
-  for (let at = 0; at < words.length; at += BUILD_SLOT_WORDS) {
-    const set = words[at + BUILD_SET]!;
-    if (set === 0) continue;
-    const low = words[at + BUILD_LOW]!;
-    const high = words[at + BUILD_HIGH]!;
-    let slot = Math.trunc(high * slotScale);
-    for (; slots[slot * 2 + 1] !== 0; slot = slot + 1 === slotCount ? 0 : slot + 1) {
-      if (slots[slot * 2] === low && slots[slot * 2 + 1]! >>> 16 === (high & 0xffff)) {
-        throw new AppError(
-          'COMPILE_COLLISION',
-          'Compiling the blocklists: two names share a tag under this seed; a new seed is needed',
-        );
-      }
-    }
-    slots[slot * 2] = low;
-    slots[slot * 2 + 1] = ((high & 0xffff) << 16) | numberOf[set]!;
-    addToFilter(blocklist, low);
   }
 }
 
