@@ -8,10 +8,9 @@
  */
 
 import { createMask, hasBit } from '../blocklist/category.ts';
-import { compileBlocklist, type CompileList } from '../blocklist/compile.ts';
+import { compileBlocklist, type CompileList, type CompileOptions } from '../blocklist/compile.ts';
 import type { RefusalReason } from '../blocklist/formats/list-format.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
-import type { SuffixHashes } from '../dns/suffix-hashes.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import { PublicSuffixes } from './public-suffixes.ts';
 
@@ -22,14 +21,8 @@ export type NameGate = (
   labelCount: number,
 ) => RefusalReason | null;
 
-/** The same where it depends on protected names, with the arguments of `CompileOptions.isRefused`. */
-export type Gate = (
-  name: Uint8Array,
-  length: number,
-  labelCount: number,
-  hashes: SuffixHashes,
-  categoryBit: number,
-) => RefusalReason | null;
+/** The same where it depends on protected names too. */
+export type Gate = CompileOptions['isRefused'];
 
 let publicSuffixes: PublicSuffixes | null = null;
 

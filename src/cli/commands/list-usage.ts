@@ -1,6 +1,7 @@
 /** `stairgate list usage`: names, unique names and hits of each list, and with which it overlaps most. */
 
 import type { Command } from 'commander';
+import type { ListUsage } from '../../lists/list-usage.ts';
 import { listCommandOf } from '../list-command.ts';
 import { addClientOptions, clientOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
@@ -10,17 +11,8 @@ import type { Output } from '../output.ts';
 /** Many millions of names on a small machine. */
 const DEADLINE_MS = 600_000;
 
-interface Usage {
-  readonly list: string;
-  readonly category: string;
-  readonly names: number;
-  readonly unique: number;
-  readonly hits: number;
-  readonly overlaps: readonly { readonly list: string; readonly names: number }[];
-}
-
 interface Answer {
-  readonly items: readonly Usage[];
+  readonly items: readonly ListUsage[];
   readonly askedNames: number;
 }
 
