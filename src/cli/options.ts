@@ -16,6 +16,14 @@ export interface ServeOptions {
   readonly logLevel?: string;
 }
 
+/** Of a command that shows a collection. */
+export interface PageFlags extends ServeOptions {
+  /** How many items at most, as typed. */
+  readonly limit: string;
+  /** Prints the answer of the API. */
+  readonly json?: boolean;
+}
+
 /** For commands that talk to a running server, or to its data folder. */
 export function addClientOptions(command: Command): Command {
   return command

@@ -35,7 +35,7 @@ import type {
   CompilerDone,
   CompilerRequest,
   CompilerResponse,
-  ListPlaceFound,
+  ListEvidence,
 } from './messages.ts';
 
 const IDLE_MS = 10_000;
@@ -141,7 +141,7 @@ export class Compiler implements ContentInspector {
   async findEvidence(
     name: Uint8Array,
     categories: readonly string[],
-  ): Promise<readonly ListPlaceFound[]> {
+  ): Promise<readonly ListEvidence[]> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
     const search = this.#lastSearch.then(() =>

@@ -1,7 +1,7 @@
 /** Which lines of which lists put a name into categories: the lists are read again for it. */
 
 import { findInList } from '../blocklist/provenance.ts';
-import type { EvidenceDone, EvidenceRequest, ListPlaceFound } from './messages.ts';
+import type { EvidenceDone, EvidenceRequest, ListEvidence } from './messages.ts';
 import { readNewestInput } from './newest-input.ts';
 import { openList } from '../lists/open-list.ts';
 
@@ -11,7 +11,7 @@ const CONTENT_DIGITS = 12;
 export async function findEvidence(request: EvidenceRequest): Promise<EvidenceDone> {
   const { name } = request;
   const { lists } = await readNewestInput(request.dataDir);
-  const places: ListPlaceFound[] = [];
+  const places: ListEvidence[] = [];
   for (const source of lists) {
     // A sealed list has no lines; that it holds the name, whoever explains has seen.
     if (source.format === 'sealed' || !request.categories.includes(source.category)) continue;

@@ -60,14 +60,15 @@ export interface EvidenceRequest {
   readonly categories: readonly string[];
 }
 
-export interface ListPlaceFound {
+export interface ListEvidence {
   readonly list: string;
   /** Number of its version in force; null for the names of a service. */
   readonly version: number | null;
-  /** When that version came into force. */
+  /** When that version came into force, ISO 8601 in UTC. */
   readonly since: string | null;
   /** The beginning of the SHA-256 of its content. */
   readonly content: string;
+  /** 0, with no text, for a sealed list. */
   readonly line: number;
   readonly text: string;
 }
@@ -75,7 +76,7 @@ export interface ListPlaceFound {
 export interface EvidenceDone {
   readonly kind: 'found';
   readonly job: number;
-  readonly places: readonly ListPlaceFound[];
+  readonly places: readonly ListEvidence[];
 }
 
 /** Compile the policy of one profile for another time than now. */

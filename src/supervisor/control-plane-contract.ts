@@ -3,6 +3,7 @@
  * types stand here so that imports go down only (api → supervisor → store).
  */
 
+import type { ListEvidence } from '../compiler/messages.ts';
 import type { UsageReport } from '../lists/list-usage.ts';
 import type { Attestation } from '../sealing/attestation.ts';
 import type { QueryLog } from '../query-log/query-log.ts';
@@ -85,19 +86,6 @@ export interface ExplainQuestion {
   readonly profile: string | null;
   /** A time such as `2026-11-22T21:00:00+03:00`; null = now. */
   readonly at: string | null;
-}
-
-export interface ListEvidence {
-  readonly list: string;
-  /** Number of its version in force; null for the names of a service. */
-  readonly version: number | null;
-  /** When that version came into force, ISO 8601 in UTC. */
-  readonly since: string | null;
-  /** The beginning of the SHA-256 of its content. */
-  readonly content: string;
-  /** 0, with no text, for a sealed list. */
-  readonly line: number;
-  readonly text: string;
 }
 
 /** One row of the order of decision. */

@@ -12,6 +12,7 @@ import { bitsOf, createMask } from '../blocklist/category.ts';
 import { lookUpCategories } from '../blocklist/lookup.ts';
 import { addSealedCategories, findSealedRecords } from '../blocklist/sealed/look-up-sealed.ts';
 import type { Compiler } from '../compiler/compiler.ts';
+import type { ListEvidence } from '../compiler/messages.ts';
 import type { Config } from '../config/config.ts';
 import { nameToText } from '../dns/name.ts';
 import { createSuffixHashes, hashSuffixes, type SuffixHashes } from '../dns/suffix-hashes.ts';
@@ -30,7 +31,7 @@ import { DEVICE_ADDRESS, DEVICE_MAC, lookUpDevice } from '../policy/devices.ts';
 import { hasDevices, type PolicyImage, policyRecordOf } from '../policy/image.ts';
 import { firstRecordOf, specialKindOf } from '../resolver/local-names.ts';
 import type { Store } from '../store/store.ts';
-import type { Explanation, ExplainQuestion, ListEvidence } from './control-plane-contract.ts';
+import type { Explanation, ExplainQuestion } from './control-plane-contract.ts';
 import { describeDecision, describeRefusal } from './decision-words.ts';
 import {
   isKnownClient,

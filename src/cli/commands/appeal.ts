@@ -2,16 +2,14 @@
 
 import type { Command } from 'commander';
 import { addClientOptions, clientOf, collect } from '../options.ts';
-import type { ServeOptions } from '../options.ts';
+import type { PageFlags, ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
 
-interface ListFlags extends ServeOptions {
+interface ListFlags extends PageFlags {
   readonly all?: boolean;
-  readonly limit: string;
-  readonly json?: boolean;
 }
 
 interface AnswerFlags extends ServeOptions {

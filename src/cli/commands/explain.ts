@@ -1,11 +1,8 @@
 /** `stairgate explain NAME`: what the server would do with a query, of whom and at any time, and why. */
 
 import type { Command } from 'commander';
-import type {
-  ExplainedRow,
-  Explanation,
-  ListEvidence,
-} from '../../supervisor/control-plane-contract.ts';
+import type { ListEvidence } from '../../compiler/messages.ts';
+import type { ExplainedRow, Explanation } from '../../supervisor/control-plane-contract.ts';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { AppError, messageOf } from '../../lib/errors.ts';
 import { type EntryLine, formatEntryLine, parseEntryLines } from '../entry-lines.ts';
 import { addClientOptions, clientOf } from '../options.ts';
-import type { ServeOptions } from '../options.ts';
+import type { PageFlags, ServeOptions } from '../options.ts';
 import { formatTable, plain } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
@@ -33,15 +33,10 @@ export function addListEntryCommand(list: Command, output: Output): void {
     .argument('<list>', 'id of an own list')
     .option('--limit <count>', 'show at most this many', '1000')
     .option('--json', 'print the answer of the API')
-    .action(
-      async (
-        id: string,
-        flags: ServeOptions & { readonly limit: string; readonly json?: boolean },
-      ) => {
-        const items = await readPages(clientOf(flags), pathOf(id), flags.limit);
-        output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
-      },
-    );
+    .action(async (id: string, flags: PageFlags) => {
+      const items = await readPages(clientOf(flags), pathOf(id), flags.limit);
+      output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
+    });
   addClientOptions(entry.command('add'))
     .description('add a name, or change what is noted with it')
     .argument('<list>', 'id of an own list')

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { parseHousehold } from '../household.ts';
 import { addClientOptions, clientOf } from '../options.ts';
-import type { ServeOptions } from '../options.ts';
+import type { PageFlags, ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
@@ -22,16 +22,11 @@ export function addRecordCommands(program: Command, output: Output): void {
     .argument('<household>', 'such as home-1, or home-1/anna for one profile')
     .option('--limit <count>', 'show at most this many', '50')
     .option('--json', 'print the answer of the API')
-    .action(
-      async (
-        place: string,
-        flags: ServeOptions & { readonly limit: string; readonly json?: boolean },
-      ) => {
-        const client = clientOf(flags);
-        const items = await readPages(client, urlOf(place, 'log'), flags.limit);
-        output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
-      },
-    );
+    .action(async (place: string, flags: PageFlags) => {
+      const client = clientOf(flags);
+      const items = await readPages(client, urlOf(place, 'log'), flags.limit);
+      output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
+    });
   addClientOptions(program.command('forget'))
     .description('delete all that is written down: log, statistics, minutes of budgets')
     .argument('<household>', 'such as home-1, or home-1/anna for one profile')

@@ -5,7 +5,7 @@ import { AppError } from '../../lib/errors.ts';
 import { parseMinutes } from '../duration.ts';
 import { parseHousehold } from '../household.ts';
 import { addClientOptions, clientOf } from '../options.ts';
-import type { ServeOptions } from '../options.ts';
+import type { PageFlags, ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
@@ -23,16 +23,11 @@ export function addRequestCommand(program: Command, output: Output): void {
     .argument('<subscriber>', 'such as home-1')
     .option('--limit <count>', 'show at most this many', '50')
     .option('--json', 'print the answer of the API')
-    .action(
-      async (
-        place: string,
-        flags: ServeOptions & { readonly limit: string; readonly json?: boolean },
-      ) => {
-        const path = `${parseHousehold(place).path}/requests`;
-        const items = await readPages(clientOf(flags), path, flags.limit);
-        output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
-      },
-    );
+    .action(async (place: string, flags: PageFlags) => {
+      const path = `${parseHousehold(place).path}/requests`;
+      const items = await readPages(clientOf(flags), path, flags.limit);
+      output.out(flags.json === true ? JSON.stringify(items, null, 2) : tableOf(items));
+    });
   addClientOptions(request.command('approve'))
     .description('open what was asked for')
     .argument('<subscriber>', 'such as home-1')

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
-import type { ServeOptions } from '../options.ts';
+import type { PageFlags } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
@@ -80,11 +80,6 @@ const KINDS: readonly ResourceKind[] = [
   },
 ];
 
-interface ResourceFlags extends ServeOptions {
-  readonly limit: string;
-  readonly json?: boolean;
-}
-
 export function addResourceCommands(program: Command, output: Output): void {
   for (const kind of KINDS) {
     const command = addClientOptions(program.command(kind.command))
@@ -92,7 +87,7 @@ export function addResourceCommands(program: Command, output: Output): void {
       .argument('[id]', 'show this one in full')
       .option('--limit <count>', 'show at most this many', '1000')
       .option('--json', 'print the answer of the API')
-      .action(async (id: string | undefined, flags: ResourceFlags) => {
+      .action(async (id: string | undefined, flags: PageFlags) => {
         const client = new ApiClient(clientConfigOf(flags));
         const shown =
           id === undefined
