@@ -16,6 +16,7 @@ import type {
 } from '../policy/policy-input.ts';
 import { DEFAULT_LOG, DEFAULT_LOG_MAX, isAboveLog, type PlanRecord } from '../store/canonical.ts';
 import { type AllowedName, isAlways, nameOf } from '../store/canonical-settings.ts';
+import { isKeptOpen } from '../store/category-uses.ts';
 import type { CompileCategory, CompileInput } from '../store/compile-input.ts';
 import { nameToWire } from '../store/rule-name.ts';
 import { SettingsMaker, type AgePresetSettings } from './to-settings.ts';
@@ -44,7 +45,7 @@ export function toPolicyInput(
     atSecond: nowSeconds,
     horizonSecond: nowSeconds + HORIZON_SECONDS,
     categories: input.categories.map(toCategory),
-    plans: input.plans.map((plan) => toPlan(plan, bitOf, maker)),
+    plans: input.plans.map((plan) => toPlan(plan, input.categories, bitOf, maker)),
     profiles: {
       planOf,
       zoneOf,
@@ -71,6 +72,7 @@ function toCategory(category: CompileCategory): PolicyCategory {
 
 function toPlan(
   record: PlanRecord,
+  categories: readonly CompileCategory[],
   bitOf: ReadonlyMap<string, number>,
   maker: SettingsMaker,
 ): PolicyPlan {
@@ -87,7 +89,9 @@ function toPlan(
     deny: wires(record.deny ?? []),
     block: bits(record.block),
     locked: bits(record.locked),
-    lockedOpen: bits(record.lockedOpen),
+    lockedOpen: categories
+      .filter(({ id, group }) => isKeptOpen(record, id, group))
+      .map(({ bit }) => bit),
     blockingMode: record.blockingMode,
     blockAddress4: wordsOf(record.blockAddress4),
     blockAddress6: wordsOf(record.blockAddress6),

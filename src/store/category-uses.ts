@@ -1,7 +1,7 @@
 /** Which categories and services the settings of plans and households name. */
 
 import { breathe } from './breathe.ts';
-import type { PlanRecord } from './canonical.ts';
+import { type PlanRecord, SERVICE_PREFIX, type ServiceRecord } from './canonical.ts';
 import type {
   HouseholdSettings,
   ProfileSettings,
@@ -25,6 +25,23 @@ export function usesOfPlan(plan: PlanRecord): CategoryUse[] {
     ...(plan.locked ?? []).map((id) => ({ field: 'locked', id })),
     ...(plan.lockedOpen ?? []).map((id) => ({ field: 'lockedOpen', id })),
   ];
+}
+
+/** By id of a service, with its prefix: the category that it belongs to. */
+export function categoriesOfServices(services: Iterable<ServiceRecord>): Map<string, string> {
+  return new Map([...services].map(({ id, group }) => [SERVICE_PREFIX + id, group]));
+}
+
+/**
+ * Whether a plan keeps a category or a service open for good: by its id, or as a service of a category
+ * that is kept open, unless the plan itself says more of that service.
+ * @param category that a service belongs to; else null
+ */
+export function isKeptOpen(plan: PlanRecord, id: string, category: string | null): boolean {
+  const { lockedOpen = [] } = plan;
+  if (lockedOpen.includes(id)) return true;
+  if (category === null || !lockedOpen.includes(category)) return false;
+  return !usesOfPlan(plan).some((use) => use.id === id);
 }
 
 /** Of one level: the household's own or one profile's. */

@@ -11,6 +11,7 @@ import { readUint32 } from '../lib/bytes.ts';
 import { NO_PLAN } from '../policy/policy-input.ts';
 import { breathe } from './breathe.ts';
 import { type PlanRecord, SERVICE_PREFIX } from './canonical.ts';
+import { categoriesOfServices } from './category-uses.ts';
 import { type CompileHouseholds, readHouseholds, withWhatPasses } from './compile-households.ts';
 import { LISTS_FOLDER } from './data-folder.ts';
 import { openDatabase, toStoreError } from './database.ts';
@@ -44,6 +45,8 @@ export interface CompileCategory {
   readonly edeCode: 15 | 16 | null;
   readonly isNeverReported: boolean;
   readonly hasHelpline: boolean;
+  /** Of a service: the category that it belongs to; else null. */
+  readonly group: string | null;
 }
 
 export interface CompileListSource {
@@ -245,6 +248,9 @@ function toAddressPage(rows: readonly { prefix: Uint8Array; subscriber: number }
 
 async function readCategories(tx: Db): Promise<CompileCategory[]> {
   const rows = await tx.selectFrom('categories').selectAll().orderBy('bit').execute();
+  const categoryOf = categoriesOfServices(
+    [...(await readServices(tx)).values()].map(({ record }) => record),
+  );
   return rows.map((row) => ({
     id: row.id,
     bit: row.bit,
@@ -253,6 +259,7 @@ async function readCategories(tx: Db): Promise<CompileCategory[]> {
     edeCode: row.ede_code === 15 || row.ede_code === 16 ? row.ede_code : null,
     isNeverReported: row.is_never_reported === 1,
     hasHelpline: row.has_helpline === 1,
+    group: categoryOf.get(row.id) ?? null,
   }));
 }
 

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { AppError } from '../lib/errors.ts';
+import { categoriesOfServices } from './category-uses.ts';
 import { throwFaults } from './changes.ts';
 import { ID_PATTERN, SUBSCRIBER_ID_PATTERN } from './document.ts';
 import { categoryOfTarget } from './canonical-settings.ts';
@@ -14,7 +15,6 @@ import type { SubscriberRecord } from './canonical-household.ts';
 import { categoryFault, type HouseholdLimits, notLeftFault } from './household-checks.ts';
 import { readCategories, readPlans, readServices, readSubscribers } from './records.ts';
 import { safestPlan } from './safest-plan.ts';
-import { SERVICE_PREFIX } from './canonical.ts';
 import { quote } from '../lib/quote.ts';
 import type { Db } from './schema.ts';
 import { canonicalTargetRecord, targetFields, type TargetRecord } from './targets.ts';
@@ -262,12 +262,14 @@ async function readLimits(tx: Db, record: SubscriberRecord): Promise<HouseholdLi
     throw new Error(`Invariant broken: subscriber ${record.id} has no plan`);
   }
   const categories = await readCategories(tx);
-  const services = [...(await readServices(tx)).keys()].map((id) => SERVICE_PREFIX + id);
+  const services = [...(await readServices(tx)).values()].map((stored) => stored.record);
+  const categoryOf = categoriesOfServices(services);
   const law = [...categories.values()].filter((stored) => stored.record.class === 'law');
   return {
     plan,
-    known: new Set([...categories.keys(), ...services]),
+    known: new Set([...categories.keys(), ...categoryOf.keys()]),
     law: new Set(law.map((stored) => stored.record.id)),
+    categoryOf,
   };
 }
 

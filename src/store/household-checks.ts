@@ -14,7 +14,7 @@ import {
 } from './canonical.ts';
 import type { ProfileRecord, SubscriberRecord } from './canonical-household.ts';
 import type { RuleNames, SafeSearchRecord } from './canonical-settings.ts';
-import { type CategoryUse, usesOfSettings } from './category-uses.ts';
+import { type CategoryUse, isKeptOpen, usesOfSettings } from './category-uses.ts';
 import { HOUSEHOLD_SETTINGS, type HouseholdSetting, YOUTUBE_LEVELS } from './document.ts';
 import { shown } from './planned-changes.ts';
 import { quote } from '../lib/quote.ts';
@@ -25,6 +25,8 @@ export interface HouseholdLimits {
   readonly known: ReadonlySet<string>;
   /** Of class law: no setting reaches them. */
   readonly law: ReadonlySet<string>;
+  /** By id of a service, with its prefix. */
+  readonly categoryOf: ReadonlyMap<string, string>;
 }
 
 /** The household's own settings or those of one profile. */
@@ -64,10 +66,10 @@ export function categoryFault(use: CategoryUse, known: ReadonlySet<string>): str
 }
 
 function checkLevel(level: Level, path: string, limits: HouseholdLimits, faults: string[]): void {
-  const { plan, known, law } = limits;
+  const { plan, known } = limits;
   checkMayChange(level, path, plan, faults);
   for (const use of usesOfSettings(level)) {
-    const fault = categoryFault(use, known) ?? planFault(use, plan, law);
+    const fault = categoryFault(use, known) ?? planFault(use, limits);
     if (fault !== null) faults.push(`${path}.${fault}`);
   }
   checkSafeSearch(level.safeSearch ?? {}, `${path}.safeSearch`, plan, faults);
@@ -79,11 +81,8 @@ function checkLevel(level: Level, path: string, limits: HouseholdLimits, faults:
   }
 }
 
-function planFault(
-  { field, id }: CategoryUse,
-  plan: PlanRecord,
-  law: ReadonlySet<string>,
-): string | null {
+function planFault({ field, id }: CategoryUse, limits: HouseholdLimits): string | null {
+  const { plan, law } = limits;
   const byPlan = `plan ${quote(plan.id)}`;
   if (field === 'open' && plan.locked?.includes(id) === true) {
     return `open: ${byPlan} keeps ${quote(id)} blocked for good; valid: what it does not lock`;
@@ -91,10 +90,10 @@ function planFault(
   if (field === 'open' && law.has(id)) {
     return `open: ${quote(id)} is blocked by law; valid: categories of other classes`;
   }
-  if (field !== 'open' && plan.lockedOpen?.includes(id) === true) {
-    return `${field}: ${byPlan} keeps ${quote(id)} open for good; valid: what it does not keep open`;
-  }
-  return null;
+  const category = limits.categoryOf.get(id) ?? null;
+  if (field === 'open' || !isKeptOpen(plan, id, category)) return null;
+  const as = plan.lockedOpen?.includes(id) === true ? '' : ` with the category ${quote(category)}`;
+  return `${field}: ${byPlan} keeps ${quote(id)} open for good${as}; valid: what it does not keep open`;
 }
 
 function checkMayChange(level: Level, path: string, plan: PlanRecord, faults: string[]): void {

@@ -3,6 +3,7 @@
 import { breathe } from './breathe.ts';
 import type { PlanRecord } from './canonical.ts';
 import type { SubscriberRecord } from './canonical-household.ts';
+import { categoriesOfServices } from './category-uses.ts';
 import type { Change } from './changes.ts';
 import { checkHousehold } from './household-checks.ts';
 import {
@@ -87,6 +88,7 @@ class PlanChecks {
   readonly #safest: PlanRecord | null;
   readonly #known: ReadonlySet<string>;
   readonly #law: ReadonlySet<string>;
+  readonly #categoryOf: ReadonlyMap<string, string>;
 
   constructor(stock: Stock, planned: PlannedChanges) {
     this.#plans = afterChanges(stock.plans, planned.plans);
@@ -94,6 +96,8 @@ class PlanChecks {
     this.#known = categoryIdsAfter(stock, planned);
     const categories = afterChanges(stock.categories, planned.categories).values();
     this.#law = new Set([...categories].filter((one) => one.class === 'law').map(({ id }) => id));
+    const services = afterChanges(stock.services, planned.services).values();
+    this.#categoryOf = categoriesOfServices(services);
   }
 
   checkPlan({ record, path }: Placed<SubscriberRecord>, faults: string[]): void {
@@ -111,7 +115,7 @@ class PlanChecks {
   checkWithinPlan({ before, after }: Change<'subscriber'>, path: string, faults: string[]): void {
     const plan = this.#planOf(after);
     if (after === null || plan === null) return;
-    const limits = { plan, known: this.#known, law: this.#law };
+    const limits = { plan, known: this.#known, law: this.#law, categoryOf: this.#categoryOf };
     const found = checkHousehold(after, path, limits);
     if (found.length === 0) return;
     const isSamePlan = before !== null && before.plan === after.plan;

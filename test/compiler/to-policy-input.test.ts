@@ -324,6 +324,18 @@ describe('a plan', () => {
     });
   });
 
+  test('that keeps a category open keeps its services open, but for those that it names itself', async () => {
+    const store = await aStore();
+    const plan = { id: 'kids', block: ['service:tiktok'], lockedOpen: ['video'] };
+    const categories = [...theGround().categories, { id: 'video' }];
+    await store.applyDocument({ ...theGround(), categories, plans: [plan] }, ACTOR);
+    const input = await inputOf(store);
+    const isOpen = ({ bit }: { bit: number }): boolean =>
+      input.plans[0]?.lockedOpen.includes(bit) === true;
+    const open = input.categories.filter(isOpen).map(({ id }) => id);
+    expect(open).toEqual(['video', 'service:youtube']);
+  });
+
   test('of a pool is the safest of those made for children', async () => {
     const store = await aStore();
     const plans = [

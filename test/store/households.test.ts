@@ -334,7 +334,8 @@ describe('the plan of a household', () => {
   async function aStoreWithPlan(plan: object): Promise<Store> {
     const store = await aStore();
     const plans = [{ id: 'kids', ...plan }];
-    await store.applyDocument({ ...theGround(), plans }, ACTOR);
+    const categories = [...theGround().categories, { id: 'video' }];
+    await store.applyDocument({ ...theGround(), categories, plans }, ACTOR);
     return store;
   }
 
@@ -365,6 +366,29 @@ describe('the plan of a household', () => {
       'subscribers[0].profiles[0].open: plan "kids" keeps "adult" blocked for good; valid: what it does not lock',
       'subscribers[0].profiles[0].open: "court" is blocked by law; valid: categories of other classes',
       'subscribers[0].profiles[1].schedules[0].target: plan "kids" keeps "service:youtube" open for good; valid: what it does not keep open',
+    ]);
+  });
+
+  test('keeps the services of a category open with it, unless the plan itself names the service', async () => {
+    const store = await aStoreWithPlan({
+      block: ['service:tiktok'],
+      lockedOpen: ['video'],
+    });
+    const target = 'service:youtube';
+    const anna = {
+      id: 'anna',
+      block: [target, 'service:tiktok'],
+      schedules: [{ target, from: '10:00', to: '11:00' }],
+      budgets: [{ target, minutesPerDay: 5 }],
+      deny: ['youtube.example'],
+    };
+    const said = await saidOf(store, [anna], { block: [target] });
+    const kept = `plan "kids" keeps "${target}" open for good with the category "video"; valid: what it does not keep open`;
+    expect(said.split('\n')).toEqual([
+      `subscribers[0].block: ${kept}`,
+      `subscribers[0].profiles[0].block: ${kept}`,
+      `subscribers[0].profiles[0].schedules[0].target: ${kept}`,
+      `subscribers[0].profiles[0].budgets[0].target: ${kept}`,
     ]);
   });
 
