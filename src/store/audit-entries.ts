@@ -3,6 +3,7 @@
 import type { AuditEntry } from './audit.ts';
 import type { SubscriberRecord } from './canonical-household.ts';
 import type { Change } from './changes.ts';
+import type { StoredGrant } from './grants.ts';
 
 export function toAuditEntry({ action, kind, id, before, after }: Change): AuditEntry {
   if (kind !== 'subscriber') return { action, kind, resource: id, before, after };
@@ -13,6 +14,12 @@ export function toAuditEntry({ action, kind, id, before, after }: Change): Audit
     before: maskDevices(before as SubscriberRecord | null),
     after: maskDevices(after as SubscriberRecord | null),
   };
+}
+
+export function toGrantEntry(action: 'create' | 'delete', grant: StoredGrant): AuditEntry {
+  const isMade = action === 'create';
+  const states = isMade ? { before: null, after: grant } : { before: grant, after: null };
+  return { action, kind: grant.kind, resource: grant.id, ...states };
 }
 
 function maskDevices(record: SubscriberRecord | null): SubscriberRecord | null {

@@ -21,7 +21,7 @@ import { canonicalTargetRecord, targetFields, type TargetRecord } from './target
 
 /** Longer than that is a setting. */
 const LAST_SECONDS_MAX = 31 * 86_400;
-/** Of one household at a time. */
+/** Of one household at a time, grants and pauses each: no number of grants keeps a pause away. */
 const RUNNING_MAX = 100;
 
 export const ownerFields = {
@@ -34,7 +34,7 @@ export const ownerFields = {
 /** One of the two. */
 export const endFields = {
   until: Type.Optional(Type.Integer({ description: 'seconds since the Unix epoch' })),
-  minutes: Type.Optional(Type.Integer({ minimum: 1, description: 'from now, or from "from"' })),
+  minutes: Type.Optional(Type.Integer({ minimum: 1, description: 'from now' })),
 };
 
 const why = Type.Optional(Type.String({ maxLength: 200, description: 'such as homework done' }));
@@ -45,14 +45,7 @@ export const GrantSchema = Type.Object(
 );
 
 export const PauseSchema = Type.Object(
-  {
-    ...ownerFields,
-    from: Type.Optional(
-      Type.Integer({ description: 'seconds since the Unix epoch; left out: now' }),
-    ),
-    ...endFields,
-    why,
-  },
+  { ...ownerFields, ...endFields, why },
   { additionalProperties: false },
 );
 
@@ -73,6 +66,15 @@ export interface StoredGrant extends TargetRecord {
   readonly why: string;
   readonly who: string;
   readonly createdAt: number;
+}
+
+/** A pause, and what became of the grants of the profiles that it covers. */
+export interface NewPause {
+  readonly grant: StoredGrant;
+  /** Grants of the internet, which a pause ends: it is the newest word. */
+  readonly ended: readonly StoredGrant[];
+  /** How many grants of something else go on through it. */
+  readonly goingOn: number;
 }
 
 /** Who does it and when. */
@@ -102,21 +104,34 @@ export async function insertGrant(
   );
 }
 
-/** @throws as `insertGrant` */
+/**
+ * Ends the grants of the internet that hold for the profiles of the pause; one of the whole household
+ * ends for all of it. A grant that is made later goes through the pause.
+ * @throws as `insertGrant`
+ */
 export async function insertPause(
   tx: Db,
   document: PauseDocument,
   moment: Moment,
-): Promise<StoredGrant> {
+): Promise<NewPause> {
   const owner = await findOwner(tx, document);
   const faults: string[] = [];
-  const from = Math.max(document.from ?? 0, moment.nowSeconds);
+  const from = moment.nowSeconds;
   checkLeft(owner, faults);
-  const until = endOf(document, from, moment.nowSeconds, faults);
+  const until = endOf(document, from, from, faults);
   throwFaults(faults);
   const { why: reason = '' } = document;
   const target = { target: 'internet' };
-  return insert(tx, owner, { kind: 'pause', target, until, from, reason }, moment);
+  const grant = await insert(tx, owner, { kind: 'pause', target, until, from, reason }, moment);
+  const running = await readGrants(tx, { subscriber: owner.record.id, nowSeconds: from });
+  const covered = running.filter(({ kind, profile }) => {
+    const isCovered = owner.profile === null || profile === null || profile === owner.profile;
+    return kind === 'grant' && isCovered;
+  });
+  const ended = covered.filter((one) => one.target === 'internet');
+  const ids = ended.map(({ id }) => id);
+  await tx.deleteFrom('grants').where('id', 'in', ids).execute();
+  return { grant, ended, goingOn: covered.length - ended.length };
 }
 
 /** @throws AppError `RESOURCE_UNKNOWN` where it has ended already */
@@ -283,12 +298,11 @@ async function insert(
     .selectFrom('grants')
     .select((eb) => eb.fn.countAll<number>().as('running'))
     .where('subscriber', '=', owner.number)
+    .where('kind', '=', kind)
     .where('until_second', '>', nowSeconds)
     .executeTakeFirstOrThrow();
   if (running >= RUNNING_MAX) {
-    throwFaults([
-      `subscriber: ${RUNNING_MAX} grants and pauses are running; valid: once some have ended`,
-    ]);
+    throwFaults([`subscriber: ${RUNNING_MAX} ${kind}s are running; valid: once some have ended`]);
   }
   const id = drawId();
   await tx

@@ -5,6 +5,7 @@
 
 import { documentOfApproval } from './approval.ts';
 import type { AuditEntry } from './audit.ts';
+import { toGrantEntry } from './audit-entries.ts';
 import { type BudgetDay, noteUsedUp } from './budget-days.ts';
 import { withoutTraces } from './database.ts';
 import type { DocumentWriter } from './document-writer.ts';
@@ -14,6 +15,7 @@ import {
   insertGrant,
   insertPause,
   type Moment,
+  type NewPause,
   type PauseDocument,
   readGrants,
   removeGrant,
@@ -37,6 +39,7 @@ import type { WriteContext } from './write-context.ts';
 
 /** The revision that holds a change, and what became of its object. */
 export type GrantResult = { readonly revision: number; readonly grant: StoredGrant };
+export type PauseResult = GrantResult & NewPause;
 export interface RequestResult {
   readonly revision: number;
   readonly request: StoredRequest;
@@ -71,9 +74,16 @@ export class Households {
     return this.#changeGrants('create', context, (tx, moment) => insertGrant(tx, document, moment));
   }
 
-  /** Switches the internet off for a time. */
-  pause(document: PauseDocument, context: WriteContext): Promise<GrantResult> {
-    return this.#changeGrants('create', context, (tx, moment) => insertPause(tx, document, moment));
+  /** Switches the internet off for a time, and ends what was granted of it. */
+  pause(document: PauseDocument, context: WriteContext): Promise<PauseResult> {
+    return this.#store.write(context, async (tx) => {
+      const { grant, ended, goingOn } = await insertPause(tx, document, this.#moment(context));
+      const revision = this.#store.revision() + 1;
+      const entries = ended.map((one) => toGrantEntry('delete', one));
+      const all = [...entries, toGrantEntry('create', grant)];
+      await this.#store.audit(tx, revision, context, all);
+      return { revision, grant, ended, goingOn };
+    });
   }
 
   /** Ends a grant or a pause now. */
@@ -204,10 +214,7 @@ export class Households {
     return this.#store.write(context, async (tx) => {
       const grant = await work(tx, this.#moment(context));
       const revision = this.#store.revision() + 1;
-      const isCreated = action === 'create';
-      const states = isCreated ? { before: null, after: grant } : { before: grant, after: null };
-      const entry = { action, kind: grant.kind, resource: grant.id, ...states };
-      await this.#store.audit(tx, revision, context, [entry]);
+      await this.#store.audit(tx, revision, context, [toGrantEntry(action, grant)]);
       return { revision, grant };
     });
   }

@@ -161,12 +161,23 @@ describe('pauses', () => {
     expect(made.statusCode).toBe(201);
     expect(made.json()).toMatchObject({ profile: null, why: 'dinner', who: 'first-admin' });
     expect(made.json()).not.toHaveProperty('target');
+    expect(made.json()).toMatchObject({ grantsEnded: 0, grantsGoingOn: 0 });
     expect(itemsOf(await ask('GET', PAUSES))).toHaveLength(1);
     expect(itemsOf(await ask('GET', GRANTS))).toEqual([]);
     expect((await ask('POST', PAUSES, { minutes: 5, target: 'internet' })).statusCode).toBe(400);
     expect((await ask('DELETE', `${PAUSES}/${made.json<Shown>().id}`)).statusCode).toBe(200);
     expect(itemsOf(await ask('GET', PAUSES))).toEqual([]);
   });
+});
+
+test('a pause says how many grants it has ended, and how many go on', async () => {
+  const { ask } = await aHouse(new TestClock());
+  const names = ['chat.example'];
+  await ask('POST', GRANTS, { target: 'internet', minutes: 60 });
+  await ask('POST', GRANTS, { target: 'names', names, minutes: 60 });
+  const pause = await ask('POST', PAUSES, { minutes: 30 });
+  expect(pause.json()).toMatchObject({ grantsEnded: 1, grantsGoingOn: 1 });
+  expect(itemsOf(await ask('GET', GRANTS))).toMatchObject([{ names }]);
 });
 
 test('readers see grants and pauses, operators make them, editors do neither', async () => {

@@ -96,12 +96,18 @@ describe('grant and pause', () => {
       /^category:adult is open for home-1\/anna until 2026-11-22T13:30:00.000Z; grant [0-9a-f]+$/,
     );
     await run('grant', 'home-1', 'chat.example', '--for', '10m');
+    await run('grant', 'home-1', 'internet', '--for', '2h');
     const listed = (await run('grants', 'list', 'home-1')).out.split('\n');
     expect(listed[1]).toMatch(/ - +chat\.example +2026-11-22T12:10:00\.000Z +first-admin +-$/);
     expect(listed[2]).toMatch(/ anna +category:adult .* homework done$/);
     const paused = await run('pause', 'home-1', '--for', '30m');
-    expect(paused.out).toContain('the internet is off for home-1 until 2026-11-22T12:30:00.000Z');
-    const id = paused.out.split(' ').at(-1) ?? '';
+    const [line, ended, goingOn] = paused.out.split('\n');
+    expect(line).toContain('the internet is off for home-1 until 2026-11-22T12:30:00.000Z');
+    expect([ended, goingOn]).toEqual([
+      'ended grants of the internet: 1',
+      'grants of something else that go on: 2',
+    ]);
+    const id = line?.split(' ').at(-1) ?? '';
     expect((await run('grants', 'end', 'home-1', id)).code).toBe(1);
     expect(await run('pauses', 'end', 'home-1', id)).toMatchObject({ code: 0, out: `ended ${id}` });
     expect((await run('pauses', 'list', 'home-1')).out).toBe(

@@ -245,7 +245,7 @@ describe('what ends by itself', () => {
       { ...owner, target: 'names', names: ['a.example'], minutes: 2 },
       ACTOR,
     );
-    await store.households.pause({ subscriber: 'home-1', from: NOW + 30, minutes: 1 }, ACTOR);
+    await store.households.pause({ subscriber: 'home-1', minutes: 1 }, ACTOR);
     const now = await inputOf(store);
     expect(profileOf(now, 2).grants).toEqual([
       { target: { kind: 'category', bit: YOUTUBE }, untilSecond: NOW + 60 },
@@ -254,7 +254,7 @@ describe('what ends by itself', () => {
         untilSecond: NOW + 120,
       },
     ]);
-    const pause = { fromSecond: NOW + 30, untilSecond: NOW + 90 };
+    const pause = { fromSecond: NOW, untilSecond: NOW + 60 };
     expect(now.profiles.ownOf.get(1)?.subscriber?.pauses).toEqual([pause]);
     expect(now.profiles.ownOf.get(2)?.subscriber?.pauses).toEqual([pause]);
     const later = await inputOf(store, NOW + 90);

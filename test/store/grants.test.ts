@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { AnswerLinks } from '../../src/store/answer-link.ts';
 import { budgetKey } from '../../src/store/compile-households.ts';
 import type { Store } from '../../src/store/store.ts';
-import { aHome, aStoreWithHome, faultOf, theGround } from './a-household.ts';
+import { aHome, anna, aStoreWithHome, faultOf, theGround } from './a-household.ts';
 import { ACTOR, aDataFolder, aStore } from './support.ts';
 
 const NOW = 1_800_000_000;
@@ -203,12 +203,12 @@ describe('a grant', () => {
     const error = await faultOf(
       store.households.grant({ ...OWNER, target: 'games', minutes: 5 }, ACTOR),
     );
-    expect(error.faults[0]).toContain('100 grants and pauses are running');
+    expect(error.faults[0]).toContain('100 grants are running');
   });
 });
 
 describe('a pause', () => {
-  test('begins now or later and is about the internet', async () => {
+  test('begins now and is about the internet', async () => {
     const { store } = await aTimedStore();
     const now = await store.households.pause({ ...OWNER, minutes: 10 }, ACTOR);
     expect(now.grant).toMatchObject({
@@ -217,11 +217,48 @@ describe('a pause', () => {
       from: NOW,
       until: NOW + 600,
     });
-    const later = await store.households.pause(
-      { subscriber: 'home-1', from: NOW + 60, minutes: 1 },
-      ACTOR,
-    );
-    expect(later.grant).toMatchObject({ profile: null, from: NOW + 60, until: NOW + 120 });
+    expect(now).toMatchObject({ ended: [], goingOn: 0 });
+  });
+
+  test('is the newest word: it ends grants of the internet of its profiles, each audited', async () => {
+    const { store } = await aTimedStore();
+    const profiles = [anna(), { id: 'ben' }];
+    await store.applyDocument({ subscribers: [{ ...aHome(), profiles }] }, ACTOR);
+    const grant = async (profile: string | null, target: string) => {
+      const owner = { subscriber: 'home-1', ...(profile === null ? {} : { profile }) };
+      return (await store.households.grant({ ...owner, target, minutes: 60 }, ACTOR)).grant;
+    };
+    const annas = await grant('anna', 'internet');
+    const everybodys = await grant(null, 'internet');
+    const bens = await grant('ben', 'internet');
+    const homework = await grant('anna', 'service:youtube');
+    const pause = await store.households.pause({ ...OWNER, minutes: 30 }, ACTOR);
+    expect(pause.ended.map(({ id }) => id).sort()).toEqual([annas.id, everybodys.id].sort());
+    expect(pause.goingOn).toBe(1);
+    const running = (await store.households.grants()).map(({ id }) => id);
+    expect(running.sort()).toEqual([pause.grant.id, bens.id, homework.id].sort());
+    const audited = await store.auditPage({ before: null, limit: 3 });
+    expect(audited.map(({ action, kind, revision }) => [action, kind, revision])).toEqual([
+      ['create', 'pause', pause.revision],
+      ['delete', 'grant', pause.revision],
+      ['delete', 'grant', pause.revision],
+    ]);
+    const later = await grant('anna', 'internet');
+    expect((await store.households.grants()).map(({ id }) => id)).toContain(later.id);
+    const ofAll = await store.households.pause({ subscriber: 'home-1', minutes: 30 }, ACTOR);
+    expect([ofAll.ended.length, ofAll.goingOn]).toEqual([2, 1]);
+  });
+
+  test('has room however many grants are running', async () => {
+    const { store } = await aTimedStore();
+    for (let count = 0; count < 100; count++) {
+      await store.households.grant({ ...OWNER, target: 'internet', minutes: 5 }, ACTOR);
+    }
+    expect((await store.households.pause({ ...OWNER, minutes: 5 }, ACTOR)).ended).toHaveLength(100);
+    for (let count = 1; count < 100; count++)
+      await store.households.pause({ ...OWNER, minutes: 5 }, ACTOR);
+    const error = await faultOf(store.households.pause({ ...OWNER, minutes: 5 }, ACTOR));
+    expect(error.faults[0]).toContain('100 pauses are running');
   });
 });
 

@@ -39,6 +39,12 @@ const grantFields = {
   createdAt: Type.String(),
 };
 
+/** What a pause says of the grants of the profiles that it covers. */
+const pausedFields = {
+  grantsEnded: Type.Integer({ description: 'of the internet; one of the household ends for all' }),
+  grantsGoingOn: Type.Integer({ description: 'of something else: they hold during the pause' }),
+};
+
 /** The two kinds; a pause is always about the internet. */
 const KINDS = {
   grant: {
@@ -80,14 +86,27 @@ export function addGrantRoutes(app: ApiInstance, controlPlane: ControlPlane): vo
   );
   app.post(
     urlOf('pause'),
-    { schema: { ...creating('pause'), body: KINDS.pause.body }, config },
+    {
+      schema: {
+        ...creating('pause'),
+        description:
+          'The newest word counts: it ends running grants of the internet; one that is made later goes through it.',
+        body: KINDS.pause.body,
+        response: { 201: Type.Object({ ...grantFields, ...pausedFields, ...written }) },
+      },
+      config,
+    },
     async (request, reply) => {
       const { until, ...body } = request.body;
       const document = { ...body, subscriber: request.params.id, ...endOf(until) };
-      const { grant, revision } = await store.households.pause(document, writeContextOf(request));
+      const { grant, ended, goingOn, revision } = await store.households.pause(
+        document,
+        writeContextOf(request),
+      );
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
-      return reply.code(201).send({ ...toAnswer(grant), revision, isInForce });
+      const counts = { grantsEnded: ended.length, grantsGoingOn: goingOn };
+      return reply.code(201).send({ ...toAnswer(grant), ...counts, revision, isInForce });
     },
   );
   addEndingRoute(app, controlPlane, 'grant');

@@ -25,6 +25,11 @@ interface Opened {
   readonly until: string;
 }
 
+interface Paused extends Opened {
+  readonly grantsEnded: number;
+  readonly grantsGoingOn: number;
+}
+
 export function addGrantCommands(program: Command, output: Output): void {
   addClientOptions(program.command('grant'))
     .description('open something until a time; only what the plan does not lock')
@@ -45,8 +50,11 @@ export function addGrantCommands(program: Command, output: Output): void {
     .option('--why <text>', 'the reason, for the record')
     .action(async (place: string, flags: OpenFlags) => {
       const { path, ...body } = bodyOf(place, flags);
-      const opened = await open(flags, `${path}/pauses`, body);
-      output.out(`the internet is off for ${place} until ${opened.until}; pause ${opened.id}`);
+      const paused = (await open(flags, `${path}/pauses`, body)) as Paused;
+      const { id, until, grantsEnded, grantsGoingOn } = paused;
+      output.out(`the internet is off for ${place} until ${until}; pause ${id}`);
+      if (grantsEnded > 0) output.out(`ended grants of the internet: ${grantsEnded}`);
+      if (grantsGoingOn > 0) output.out(`grants of something else that go on: ${grantsGoingOn}`);
     });
   addCollection(program, output, 'grants', 'grant', 'what is open until a time');
   addCollection(program, output, 'pauses', 'pause', 'where the internet is off until a time');
