@@ -9,11 +9,14 @@ import { AppError } from '../lib/errors.ts';
 import { throwFaults } from './changes.ts';
 import { checkTarget, drawId, endFields, findOwner, type Moment, ownerFields } from './grants.ts';
 import { readProfileNumbers } from './profile-owners.ts';
+import { quote } from '../lib/quote.ts';
 import type { Db, RequestState } from './schema.ts';
 import { canonicalTargetRecord, targetFields, type TargetRecord } from './targets.ts';
 
 /** Of one household: more than a parent reads. */
 const OPEN_MAX = 50;
+/** Of one profile, so that the other children can ask too; of those that name none, the same. */
+const OPEN_PER_PROFILE_MAX = 20;
 
 export const RequestSchema = Type.Object(
   {
@@ -73,8 +76,17 @@ export async function insertRequest(
     return request.profile === owner.profile && isSameTarget && isSameNames;
   });
   if (same !== undefined) return { request: same, isNew: false };
+  const own = open.filter((request) => request.profile === owner.profile);
+  if (own.length >= OPEN_PER_PROFILE_MAX) {
+    const whose = owner.profile === null ? 'of no profile' : `of profile ${quote(owner.profile)}`;
+    throwFaults([
+      `profile: ${OPEN_PER_PROFILE_MAX} requests ${whose} are open; valid: once some are answered`,
+    ]);
+  }
   if (open.length >= OPEN_MAX) {
-    throwFaults([`subscriber: ${OPEN_MAX} requests are open; valid: once some are answered`]);
+    throwFaults([
+      `subscriber: ${OPEN_MAX} requests of the household are open; valid: once some are answered`,
+    ]);
   }
   const { number, profileNumber, record, profile } = owner;
   const [id, message] = [drawId(), document.message ?? ''];
@@ -91,8 +103,8 @@ export async function insertRequest(
     })
     .execute();
   const unanswered = { state: 'open', answeredBy: null, answeredAt: null, grant: null } as const;
-  const own = { id, subscriber: record.id, profile, ...target, message, createdAt: nowSeconds };
-  return { request: { ...own, ...unanswered }, isNew: true };
+  const asked = { id, subscriber: record.id, profile, ...target, message, createdAt: nowSeconds };
+  return { request: { ...asked, ...unanswered }, isNew: true };
 }
 
 export interface RequestFilter {

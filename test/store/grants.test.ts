@@ -332,18 +332,29 @@ describe('a request', () => {
     expect((await faultOf(never)).faults[0]).toContain('"always" does not go with internet');
   });
 
-  test('that is asked again while it is open is the same one, and there are fifty at most', async () => {
+  test('that is asked again while it is open is the same one', async () => {
     const { store } = await aTimedStore();
     const first = await store.households.request(asked, ACTOR);
     expect(await store.households.request(asked, ACTOR)).toEqual(first);
-    for (let count = 1; count < 50; count++) {
-      await store.households.request(
-        { ...OWNER, target: 'names', names: [`n${count}.example`] },
+  });
+
+  test('is one of twenty of a profile, and of fifty of a household', async () => {
+    const { store } = await aTimedStore();
+    const profiles = [anna(), { id: 'ben' }, { id: 'max' }];
+    await store.applyDocument({ subscribers: [{ ...aHome(), profiles }] }, ACTOR);
+    const request = (owner: object, count: number) =>
+      store.households.request(
+        { subscriber: 'home-1', target: 'names', names: [`n${count}.example`], ...owner },
         ACTOR,
       );
-    }
-    const more = store.households.request({ ...OWNER, target: 'games' }, ACTOR);
-    expect((await faultOf(more)).faults[0]).toContain('50 requests are open');
+    for (let count = 0; count < 20; count++) await request({ profile: 'anna' }, count);
+    const annas = await faultOf(request({ profile: 'anna' }, 20));
+    expect(annas.faults[0]).toContain('20 requests of profile "anna" are open');
+    for (let count = 0; count < 20; count++) await request({}, count);
+    expect((await faultOf(request({}, 20))).faults[0]).toContain('20 requests of no profile');
+    for (let count = 0; count < 10; count++) await request({ profile: 'ben' }, count);
+    const maxs = await faultOf(request({ profile: 'max' }, 0));
+    expect(maxs.faults[0]).toContain('50 requests of the household are open');
   });
 
   test('is answered by one of two parents only', async () => {
