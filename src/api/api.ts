@@ -163,7 +163,7 @@ async function addDescription(app: ApiInstance, version: string): Promise<void> 
         title: 'Stairgate admin API',
         version,
         description:
-          'Errors are application/problem+json with a stable code. Writes answer with the revision that holds them; ?wait=true answers when it is in force.',
+          'Errors are application/problem+json with a stable code. Writes answer with the revision that holds them; ?wait=true answers when it is in force. What GET gives may be edited and PUT as it is: read-only fields of a body are passed over, and If-Match with the ETag guards against lost updates.',
       },
       components: {
         securitySchemes: { token: { type: 'http', scheme: 'bearer' } },

@@ -5,7 +5,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifySchemaCompiler } from 'fastify';
-import type { TSchema } from 'typebox';
+import { type TProperties, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { DEPTH_MAX, isTooDeep } from '../lib/depth.ts';
 import { ShapeChecker } from '../store/schema-faults.ts';
@@ -24,12 +24,42 @@ export class RequestInvalid extends Error {
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const shape = new ShapeChecker(schema);
   const part = httpPart === 'querystring' ? 'query' : (httpPart ?? 'body');
+  const hasReadOnly = JSON.stringify(schema).includes('"readOnly":true');
   return (value: unknown) => {
     const converted = part === 'body' ? value : Value.Convert(schema, value);
-    if (shape.isValid(converted)) return { value: converted };
+    if (shape.isValid(converted)) {
+      if (hasReadOnly) dropReadOnly(schema, converted);
+      return { value: converted };
+    }
     return { error: new RequestInvalid(part, shape.faultsOf(converted, '')) };
   };
 };
+
+/**
+ * Fields that answers hold beside the resource, as bodies may hold them: so that what was read can be
+ * edited and sent back. They are checked and then taken away.
+ * @param fields each with `readOnly: true`
+ */
+export function asRead<Fields extends TProperties>(fields: Fields) {
+  return Type.Partial(Type.Object(fields)).properties;
+}
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode & { readonly readOnly?: boolean }>>;
+  readonly items?: SchemaNode;
+}
+
+function dropReadOnly({ properties = {}, items }: SchemaNode, value: unknown): void {
+  if (Array.isArray(value)) {
+    if (items !== undefined) for (const item of value) dropReadOnly(items, item);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [field, node] of Object.entries(properties)) {
+    if (node.readOnly === true) Reflect.deleteProperty(value, field);
+    else dropReadOnly(node, (value as Record<string, unknown>)[field]);
+  }
+}
 
 /**
  * The first look at a body, of a route without a schema too.

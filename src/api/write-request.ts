@@ -28,6 +28,11 @@ const counts = Type.Object({
   delete: Type.Integer(),
 });
 
+/** What an answer says of a resource beside it; a body may hold it as it was read. */
+export const revisionField = {
+  revision: Type.Integer({ readOnly: true, description: 'of its last change; the ETag' }),
+};
+
 /** What every answer to a write of policy holds. */
 export const written = {
   revision: Type.Integer({ description: 'the revision that holds the change' }),

@@ -241,3 +241,38 @@ test('a reader reads what households have set and writes none of it', async () =
     403,
   );
 });
+
+test.each([
+  ['categories/adult', { title: 'For adults' }],
+  ['lists/adult-a', { origin: 'somewhere' }],
+  ['services/chat', { title: 'Chats' }],
+  ['plans/kids', { title: 'Kids' }],
+  ['subscribers/home-1', { timezone: 'Europe/Warsaw' }],
+  ['subscribers/home-1/profiles/anna', { name: 'Anna' }],
+  ['subscribers/home-1/profiles/anna/rules', { deny: ['chat.example'] }],
+])('%s is read, edited and written as it is, under its ETag', async (path, edit) => {
+  const { ask } = await aHouse();
+  await ask('PUT', '/api/v1/services/chat', { title: 'Chat', group: 'own', names: ['c.example'] });
+  await ask('PUT', ANNA, {});
+  const url = `/api/v1/${path}`;
+  const read = await ask('GET', url);
+  const etag = String(read.headers['etag']);
+  const body = read.json<object>();
+  expect(body).toHaveProperty('revision');
+  const headers = { 'if-match': etag };
+  const unchanged = await ask('PUT', url, body, { headers });
+  expect(unchanged.json()).toMatchObject({ changes: [] });
+  const edited = await ask('PUT', url, { ...body, ...edit }, { headers });
+  expect(edited.json()).toMatchObject({ changes: [{ action: 'update' }] });
+  expect((await ask('GET', url)).json()).toMatchObject(edit);
+  expect((await ask('PUT', url, body, { headers })).statusCode).toBe(412);
+  expect((await ask('PUT', url, { ...body, revision: 'x' })).statusCode).toBe(400);
+});
+
+test('a page of subscribers is written in bulk as it was read', async () => {
+  const { ask } = await aHouse();
+  const page = (await ask('GET', '/api/v1/subscribers')).json<{ items: object[] }>();
+  const subscribers = page.items.map((one) => ({ ...one, language: 'be' }));
+  const done = await ask('PUT', '/api/v1/subscribers', { subscribers });
+  expect(done.json()).toMatchObject({ counts: { subscriber: { update: page.items.length } } });
+});

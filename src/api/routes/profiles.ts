@@ -12,6 +12,7 @@ import { ProfileSchema, SubscriberSchema } from '../../store/document.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
+import { asRead } from '../validation.ts';
 import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
 
 const {
@@ -25,7 +26,10 @@ const {
 } = ProfileSchema.properties;
 
 const subscriberRevision = {
-  revision: Type.Integer({ description: "of the subscriber's last change; the ETag" }),
+  revision: Type.Integer({
+    readOnly: true,
+    description: "of the subscriber's last change; the ETag",
+  }),
 };
 
 /** A part is replaced as a whole: what its body leaves out is taken away. */
@@ -39,7 +43,7 @@ const PARTS = {
 const AnswerSchema = Type.Object({ ...ProfileSchema.properties, ...subscriberRevision });
 
 const BodySchema = Type.Object(
-  { ...ProfileSchema.properties, id: Type.Optional(profileId) },
+  { ...ProfileSchema.properties, id: Type.Optional(profileId), ...asRead(subscriberRevision) },
   { additionalProperties: false },
 );
 
@@ -146,7 +150,10 @@ function addPartRoutes(
         description: `Replaces ${fields.join(', ')} of the profile; what the body leaves out is taken away.`,
         params: ProfileParams,
         querystring: WaitSchema,
-        body: Type.Object(PARTS[part], { additionalProperties: false }),
+        body: Type.Object(
+          { ...PARTS[part], ...asRead(subscriberRevision) },
+          { additionalProperties: false },
+        ),
         response: { 200: ReceiptSchema },
       },
       config: { access: 'operator' },

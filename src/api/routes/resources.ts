@@ -18,21 +18,36 @@ import type { Role } from '../../store/schema.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import { checkListSettings } from '../list-role.ts';
 import { pageOf, PageQuerySchema, slicePage } from '../paging.ts';
-import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
+import { asRead } from '../validation.ts';
+import {
+  ReceiptSchema,
+  receiptOf,
+  revisionField,
+  WaitSchema,
+  writeContextOf,
+} from '../write-request.ts';
 import type { ApiInstance } from '../api-instance.ts';
 
-const revision = { revision: Type.Integer({ description: 'of its last change; the ETag' }) };
+const readOnly = true;
 
-const listReport = {
-  contentSha256: Type.Union([Type.String(), Type.Null()], {
-    description: 'of the content in force; null: none yet',
+/** What answers hold beside the resource. */
+const ofCategory = { ...revisionField, bit: Type.Integer({ readOnly }) };
+
+const ofList = {
+  ...revisionField,
+  version: Type.Union([Type.Integer(), Type.Null()], {
+    readOnly,
+    description: 'in force; null: none yet',
   }),
-  version: Type.Union([Type.Integer(), Type.Null()], { description: 'in force; null: none yet' }),
-  installedAt: Type.Union([Type.String(), Type.Null()], { description: 'when that came' }),
+  installedAt: Type.Union([Type.String(), Type.Null()], {
+    readOnly,
+    description: 'when that came',
+  }),
   heldVersion: Type.Union([Type.Integer(), Type.Null()], {
+    readOnly,
     description: 'that waits to be approved; null: none does',
   }),
-  detectedFormat: Type.String(),
+  detectedFormat: Type.String({ readOnly }),
   report: Type.Object(
     {
       octets: Type.Integer(),
@@ -43,44 +58,56 @@ const listReport = {
         Type.Object({ line: Type.Integer(), reason: Type.String(), text: Type.String() }),
       ),
     },
-    { description: 'what was found when the content was taken over' },
+    { readOnly, description: 'what was found when the content was taken over' },
   ),
 };
 
 const KINDS = {
   category: {
     body: Type.Object(
-      { ...CategorySchema.properties, id: Type.Optional(CategorySchema.properties.id) },
+      {
+        ...CategorySchema.properties,
+        id: Type.Optional(CategorySchema.properties.id),
+        ...asRead(ofCategory),
+      },
       { additionalProperties: false },
     ),
-    answer: Type.Object({ ...CategorySchema.properties, ...revision, bit: Type.Integer() }),
+    answer: Type.Object({ ...CategorySchema.properties, ...ofCategory }),
     role: 'operator',
     rule: 'Needs the role operator: the class of a category decides who may overrule it.',
   },
   list: {
     body: Type.Object(
-      { ...ListSchema.properties, id: Type.Optional(ListSchema.properties.id) },
+      { ...ListSchema.properties, id: Type.Optional(ListSchema.properties.id), ...asRead(ofList) },
       { additionalProperties: false },
     ),
-    answer: Type.Object({ ...ListSchema.properties, ...revision, ...listReport }),
+    answer: Type.Object({ ...ListSchema.properties, ...ofList }),
     role: 'editor',
     rule: 'Lists of `protected`, of categories of class law and with `approvals: 2` need the role operator, others editor.',
   },
   service: {
     body: Type.Object(
-      { ...ServiceSchema.properties, id: Type.Optional(ServiceSchema.properties.id) },
+      {
+        ...ServiceSchema.properties,
+        id: Type.Optional(ServiceSchema.properties.id),
+        ...asRead(ofCategory),
+      },
       { additionalProperties: false },
     ),
-    answer: Type.Object({ ...ServiceSchema.properties, ...revision, bit: Type.Integer() }),
+    answer: Type.Object({ ...ServiceSchema.properties, ...ofCategory }),
     role: 'operator',
     rule: 'Needs the role operator. A service that ships with Stairgate and is changed or removed here stays so; updates leave it alone.',
   },
   plan: {
     body: Type.Object(
-      { ...PlanSchema.properties, id: Type.Optional(PlanSchema.properties.id) },
+      {
+        ...PlanSchema.properties,
+        id: Type.Optional(PlanSchema.properties.id),
+        ...asRead(revisionField),
+      },
       { additionalProperties: false },
     ),
-    answer: Type.Object({ ...PlanSchema.properties, ...revision }),
+    answer: Type.Object({ ...PlanSchema.properties, ...revisionField }),
     role: 'operator',
     rule: 'Needs the role operator.',
   },
@@ -185,7 +212,6 @@ async function readItems(controlPlane: ControlPlane, kind: SmallKind): Promise<I
   if (kind === 'plan') return [...(await store.plans()).values()].map(flat);
   return [...(await store.lists()).values()].map((one) => ({
     ...flat(one),
-    contentSha256: one.contentSha256 === '' ? null : one.contentSha256,
     version: one.version,
     installedAt: one.installedAt,
     heldVersion: one.heldVersion,

@@ -7,21 +7,26 @@ import type { StoredSubscriber } from '../../store/records.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { PAGE_ITEMS, pageOf, pageQuery, toPage } from '../paging.ts';
-import { ReceiptSchema, receiptOf, WaitSchema, writeContextOf } from '../write-request.ts';
+import { asRead } from '../validation.ts';
+import {
+  ReceiptSchema,
+  receiptOf,
+  revisionField,
+  WaitSchema,
+  writeContextOf,
+} from '../write-request.ts';
 import { documentOf } from './resources.ts';
 
-const AnswerSchema = Type.Object({
-  ...SubscriberSchema.properties,
-  revision: Type.Integer({ description: 'of its last change; the ETag' }),
-});
+const AnswerSchema = Type.Object({ ...SubscriberSchema.properties, ...revisionField });
 
+const fields = { ...SubscriberSchema.properties, ...asRead(revisionField) };
 const BodySchema = Type.Object(
-  { ...SubscriberSchema.properties, id: Type.Optional(SubscriberSchema.properties.id) },
+  { ...fields, id: Type.Optional(fields.id) },
   { additionalProperties: false },
 );
 
 const BulkSchema = Type.Object(
-  { subscribers: Type.Array(SubscriberSchema) },
+  { subscribers: Type.Array(Type.Object(fields, { additionalProperties: false })) },
   { additionalProperties: false },
 );
 
