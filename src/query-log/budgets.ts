@@ -31,6 +31,8 @@ export interface BudgetDay {
 /** Where maps are kept. Whatever it throws is tried again later. */
 export interface BudgetStore {
   load(profile: number, target: string, day: number): Promise<Uint8Array | null>;
+  /** The limit that was noted as used up; null where none was. It outlives the minutes. */
+  usedUpLimit(profile: number, target: string, day: number): Promise<number | null>;
   /** All of them or none; a map that is there already is replaced. */
   save(days: readonly BudgetDay[]): Promise<void>;
   count(profiles: readonly number[]): Promise<number>;
@@ -39,6 +41,7 @@ export interface BudgetStore {
 
 export interface BudgetUsage {
   readonly target: string;
+  /** At least so many; where they were forgotten, as many as the budget had when it was used up. */
   readonly minutes: number;
   readonly minutesPerDay: number;
   /** Always: minutes are estimated from DNS queries. */
@@ -153,7 +156,9 @@ export class Budgets {
         const saved = await this.#options.store.load(profile, target, day);
         if (saved !== null) mergeDayMap(map, saved);
       }
-      usages.push({ target, minutes: countMinutes(map), minutesPerDay, isEstimate: true });
+      const usedUpLimit = await this.#options.store.usedUpLimit(profile, target, day);
+      const minutes = Math.max(countMinutes(map), usedUpLimit ?? 0);
+      usages.push({ target, minutes, minutesPerDay, isEstimate: true });
     }
     return usages;
   }

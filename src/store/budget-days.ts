@@ -53,6 +53,17 @@ export class BudgetDays {
     return row?.minutes ?? null;
   }
 
+  async usedUpLimit(profile: number, target: string, day: number): Promise<number | null> {
+    const row = await this.#db
+      .selectFrom('budget_days')
+      .select('used_up_limit')
+      .where('profile', '=', profile)
+      .where('target', '=', target)
+      .where('day', '=', day)
+      .executeTakeFirst();
+    return row?.used_up_limit ?? null;
+  }
+
   /** All of them or none; those of profiles that are gone are passed over. No revision is made. */
   async save(days: readonly BudgetDay[]): Promise<void> {
     await this.#store.transact(async (tx) => {

@@ -219,6 +219,16 @@ describe('deletion', () => {
     expect((await store.verifyAudit()).isIntact).toBe(true);
   });
 
+  test('leaves a budget used up, and its usage says so', async () => {
+    const { ask, store } = await aWatchedHouse();
+    const profile = (await store.profileNumbers('home-1')).get('anna') ?? -1;
+    const day = Math.floor(Date.UTC(2026, 10, 22) / 86_400_000);
+    await store.noteUsedUp({ profile, target: 'category:adult', day }, { actor: 'clock' });
+    await ask('DELETE', `${HOUSE}/records?profile=anna`);
+    const usage = await ask('GET', `${HOUSE}/profiles/anna/usage`);
+    expect(usage.json()).toMatchObject({ budgets: [{ minutes: 30, minutesPerDay: 30 }] });
+  });
+
   test('that is cut short has left its intent in the audit log, and no outcome', async () => {
     const { ask, store, controlPlane } = await aWatchedHouse();
     const { queryLog } = controlPlane;

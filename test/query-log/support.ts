@@ -35,6 +35,10 @@ export class MemoryBudgetStore implements BudgetStore {
     return Promise.resolve(this.days.get(`${profile} ${target} ${day}`)?.minutes ?? null);
   }
 
+  usedUpLimit(): Promise<number | null> {
+    return Promise.resolve(null);
+  }
+
   save(days: readonly BudgetDay[]): Promise<void> {
     if (this.isFailing) return Promise.reject(new Error('no budgets today'));
     for (const one of days) {
