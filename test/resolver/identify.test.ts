@@ -34,8 +34,9 @@ interface Options {
   readonly subnet?: readonly number[];
 }
 
-function queryWith({ mac, macText, cpeId, subnet }: Options): Buffer {
-  const options = [
+/** @param times how often each option stands there */
+function queryWith({ mac, macText, cpeId, subnet }: Options, times = 1): Buffer {
+  const said = [
     ...(mac === undefined
       ? []
       : [{ code: 65_001, data: Buffer.from(mac.replaceAll(':', ''), 'hex') }]),
@@ -43,6 +44,7 @@ function queryWith({ mac, macText, cpeId, subnet }: Options): Buffer {
     ...(cpeId === undefined ? [] : [{ code: 65_074, data: Buffer.from(cpeId) }]),
     ...(subnet === undefined ? [] : [{ code: 8, data: Uint8Array.from(subnet) }]),
   ];
+  const options = Array.from({ length: times }, () => said).flat();
   return aQuery().name('adult.example').edns({ options }).build();
 }
 
@@ -64,11 +66,13 @@ function identified(
   options: Options,
   client: string,
   harness = new ResolverHarness(OPTIONS),
+  times = 1,
 ): number | null {
-  const outcome = harness.resolve(queryWith(options), { client });
+  const query = queryWith(options, times);
+  const outcome = harness.resolve(query, { client });
   // OPEN blocks nothing, so its query is parked.
   if (outcome === 0) return harness.resolver.profile;
-  const response = harness.ask(queryWith(options), { client });
+  const response = harness.ask(query, { client });
   if (response.rcode !== 'REFUSED') return harness.resolver.profile;
   expect(edesOf(response)[0]?.code).toBe(18);
   return null;
@@ -115,6 +119,27 @@ describe('the subscriber', () => {
     const claims = { cpeId: 'cpe-7', subnet: subnet4(KIDS), mac: MAC };
     expect(identified(claims, OPEN)).toBe(OPEN_PROFILE);
     expect(identified(claims, '198.51.100.1')).toBeNull();
+  });
+});
+
+describe('an option that stands twice', () => {
+  // The CPE id of the household, and a client that is somebody by its source address too.
+  const access = { ...OPTIONS.access, forwarders: [parseIpPrefix(`${TV}/32`)!] };
+  const identifiedTwice = (options: Options): number | null =>
+    identified(options, TV, new ResolverHarness({ ...OPTIONS, access }), 2);
+
+  it('says nothing, and the next way is tried', () => {
+    const tv = profile('tv');
+    expect(identifiedTwice({ cpeId: 'cpe-7' })).toBe(tv);
+    expect(identifiedTwice({ subnet: subnet4(OPEN) })).toBe(tv);
+    expect(identifiedTwice({ mac: MAC })).toBe(tv);
+    expect(identifiedTwice({ macText: MAC })).toBe(tv);
+  });
+
+  it('leaves nobody where nothing else says who asks', () => {
+    const harness = new ResolverHarness(OPTIONS);
+    expect(identified({ cpeId: 'cpe-7' }, FORWARDER, harness, 2)).toBeNull();
+    expect(identified({ subnet: subnet4(KIDS) }, FORWARDER, harness, 2)).toBeNull();
   });
 });
 
