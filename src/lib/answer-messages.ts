@@ -22,6 +22,8 @@ export interface AnswerMessages {
   /** The same for a forged link and for one that nobody knows. */
   readonly unknown: string;
   readonly tooMany: string;
+  /** The browser sent what this page did not ask for. */
+  readonly failed: string;
   /** What is asked for cannot be opened, because the plan keeps it closed. */
   readonly refused: string;
 }
@@ -39,6 +41,7 @@ export const ANSWER_MESSAGES: Readonly<Record<Language, AnswerMessages>> = {
     expired: 'This link is too old. Nothing was changed.',
     unknown: 'This link leads to no request. Nothing was changed.',
     tooMany: 'There were too many wrong links from your network. Please wait a minute.',
+    failed: 'This did not work. Nothing was changed.',
     refused: 'This cannot be opened: your plan keeps it closed. Nothing was changed.',
   },
   ru: {
@@ -53,6 +56,7 @@ export const ANSWER_MESSAGES: Readonly<Record<Language, AnswerMessages>> = {
     expired: 'Эта ссылка устарела. Ничего не изменено.',
     unknown: 'Эта ссылка не ведёт ни к какой просьбе. Ничего не изменено.',
     tooMany: 'Из вашей сети пришло слишком много неверных ссылок. Подождите минуту.',
+    failed: 'Не получилось. Ничего не изменено.',
     refused: 'Это нельзя открыть: так задано вашим тарифом. Ничего не изменено.',
   },
   be: {
@@ -67,6 +71,7 @@ export const ANSWER_MESSAGES: Readonly<Record<Language, AnswerMessages>> = {
     expired: 'Гэта спасылка састарэла. Нічога не зменена.',
     unknown: 'Гэта спасылка не вядзе ні да якой просьбы. Нічога не зменена.',
     tooMany: 'З вашай сеткі прыйшло занадта шмат няправільных спасылак. Пачакайце хвіліну.',
+    failed: 'Не атрымалася. Нічога не зменена.',
     refused: 'Гэта нельга адкрыць: так зададзена вашым тарыфам. Нічога не зменена.',
   },
   pl: {
@@ -81,6 +86,7 @@ export const ANSWER_MESSAGES: Readonly<Record<Language, AnswerMessages>> = {
     expired: 'Ten link jest już nieaktualny. Nic nie zmieniono.',
     unknown: 'Ten link nie prowadzi do żadnej prośby. Nic nie zmieniono.',
     tooMany: 'Z tej sieci przyszło zbyt wiele błędnych linków. Proszę odczekać minutę.',
+    failed: 'Nie udało się. Nic nie zmieniono.',
     refused: 'Tego nie można otworzyć: taka jest taryfa. Nic nie zmieniono.',
   },
   de: {
@@ -95,6 +101,7 @@ export const ANSWER_MESSAGES: Readonly<Record<Language, AnswerMessages>> = {
     expired: 'Dieser Link ist zu alt. Es wurde nichts geändert.',
     unknown: 'Dieser Link führt zu keiner Bitte. Es wurde nichts geändert.',
     tooMany: 'Aus diesem Netz kamen zu viele falsche Links. Bitte eine Minute warten.',
+    failed: 'Das hat nicht geklappt. Es wurde nichts geändert.',
     refused:
       'Das lässt sich nicht öffnen: Der Tarif hält es geschlossen. Es wurde nichts geändert.',
   },

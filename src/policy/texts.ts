@@ -7,7 +7,8 @@
 import { CATEGORY_COUNT_MAX } from '../blocklist/category.ts';
 import { assert } from '../lib/assert.ts';
 import { AppError } from '../lib/errors.ts';
-import type { Language, Messages } from '../lib/messages.ts';
+import { categoryTitle } from '../lib/category-titles.ts';
+import type { Language } from '../lib/messages.ts';
 import { MESSAGES, fillMessage, messageBytes } from '../lib/messages.ts';
 import {
   SENTENCE_BYPASS,
@@ -98,7 +99,8 @@ export class TextTable {
       const category = this.#categoryOf.get(bit);
       if (category?.class !== 'policy' || category.hasHelpline === true) continue;
       const message = causeOf.get(bit) === 'usedUp' ? usedUpForToday : blockedBySchedule;
-      pairs.push(bit, this.#add(fillMessage(message, { category: category.title })));
+      const title = titleOf(category, language);
+      pairs.push(bit, this.#add(fillMessage(message, { category: title })));
     }
     const key = pairs.join();
     const known = this.#timedOf.get(key);
@@ -124,7 +126,7 @@ export class TextTable {
     const byPlan = new Set([...block, ...locked]);
     for (const category of this.#input.categories) {
       if (!byPlan.has(category.bit) || !isNamedWithPlan(category, helpline)) continue;
-      const values = { category: category.title, plan: id };
+      const values = { category: titleOf(category, language), plan: id };
       words[category.bit] = this.#add(fillMessage(message.blockedByPlan, values));
     }
     return words;
@@ -138,7 +140,7 @@ export class TextTable {
     const words = new Uint32Array(VARIANT_WORDS);
     for (const category of this.#input.categories) {
       assert(category.bit < CATEGORY_COUNT_MAX, 'category bits are 0 to 255');
-      words[category.bit] = this.#add(categoryText(message, category, helpline));
+      words[category.bit] = this.#add(categoryText(language, category, helpline));
     }
     words[SENTENCE_LAW] = this.#add(message.blockedByLaw);
     words[SENTENCE_BYPASS] = this.#add(message.blockedByBypassControl);
@@ -177,15 +179,20 @@ function helplineOf(
 
 /** Mandatory lists have one sentence for all categories, and it names none. */
 function categoryText(
-  message: Messages,
+  language: Language,
   category: PolicyCategory,
   helpline: string | null,
 ): string {
   if (category.class === 'law') return '';
-  const values = { category: category.title, help: helpline ?? '' };
+  const message = MESSAGES[language];
+  const values = { category: titleOf(category, language), help: helpline ?? '' };
   if (category.class === 'operator') return fillMessage(message.blockedForSecurity, values);
   const hasHelp = category.hasHelpline === true && helpline !== null;
   return fillMessage(hasHelp ? message.blockedWithHelp : message.blockedByHousehold, values);
+}
+
+function titleOf({ id, title }: PolicyCategory, language: Language): string {
+  return categoryTitle(id, title, language);
 }
 
 function isNamedWithPlan(category: PolicyCategory, helpline: string | null): boolean {

@@ -10,6 +10,7 @@ import {
   aPlan,
   AT,
   anInput,
+  CATEGORIES,
   compile,
   GAMBLING,
   hashesOf,
@@ -28,8 +29,17 @@ const MIDNIGHT = AT + 12 * HOUR;
 const HASHES = hashesOf('name.example');
 
 function textAt(policies: PolicyImage, second: number, ...bits: number[]): string {
+  return textAtOf(policies, 0, second, ...bits);
+}
+
+function textAtOf(
+  policies: PolicyImage,
+  profile: number,
+  second: number,
+  ...bits: number[]
+): string {
   const decision = createDecision();
-  const record = policyRecordOf(policies, 0, second);
+  const record = policyRecordOf(policies, profile, second);
   decide(decision, policies, record, HASHES, maskOf(bits), SPECIAL_NONE);
   expect([decision.row === 9 || decision.row === 4, decision.category >= 0]).toEqual([true, true]);
   return textOf(policies, decision.text);
@@ -96,4 +106,29 @@ test('is in the language of each household, and one list serves all that block a
   expect(textAt(policies, AT, TIKTOK)).toBe('Время на сегодня вышло: TikTok');
   // The empty list, and one of a pair for each language.
   expect(policies.timedTexts).toHaveLength(1 + 3 + 3);
+});
+
+test('calls a category that ships what it is called in that language', () => {
+  const own = { subscriber: null, profile: settings({ budgets: [usedUp(ADULT)] }) };
+  const blocking = { subscriber: null, profile: settings({ block: [GAMBLING, MALWARE] }) };
+  const profiles = someProfiles({
+    planOf: [0, 0],
+    languageOf: [0, 0],
+    languages: ['pl'],
+    ownOf: new Map([0, 1].map((profile) => [profile, profile === 0 ? own : blocking])),
+  });
+  const titles = new Map([
+    ['adult', 'Adult content'],
+    ['gambling', 'Gambling'],
+    ['malware', 'Malware'],
+    ['self-harm', 'Our own words'],
+  ]);
+  const categories = CATEGORIES.map((one) => ({ ...one, title: titles.get(one.id) ?? one.title }));
+  const plan = aPlan({ block: [SELF_HARM] });
+  const policies = compile(anInput(plan, undefined, { profiles, categories }));
+  const said = (profile: number, bit: number): string => textAtOf(policies, profile, AT, bit);
+  expect(said(0, ADULT)).toBe('Czas na dziś się skończył: Treści dla dorosłych');
+  expect(said(0, SELF_HARM)).toBe('Filtr: Our own words (taryfa kids)');
+  expect(said(1, GAMBLING)).toBe('Filtr: Hazard');
+  expect(said(1, MALWARE)).toBe('Zablokowano: Złośliwe oprogramowanie (bezpieczeństwo)');
 });

@@ -8,12 +8,14 @@
  *     404  forged, or of a request that is gone: the same page, so that it tells nobody anything
  *     410  answered already, or too old
  *     409  what is asked for cannot be opened (any more)
+ *     413  a body that is larger than an empty form
  *     429  after ten wrong links in a minute from this address; a right one is always let in
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ANSWER_MESSAGES, type AnswerMessages } from '../../lib/answer-messages.ts';
+import { categoryTitle } from '../../lib/category-titles.ts';
 import { AppError } from '../../lib/errors.ts';
 import { fillMessage, type Language, LANGUAGES } from '../../lib/messages.ts';
 import type { AnswerLinks, LinkedAnswer } from '../../store/answer-link.ts';
@@ -138,27 +140,25 @@ async function findAsked(
   return { linked, request, household: household.record, language, messages };
 }
 
-async function sentenceOf(
-  { request, household, messages }: Asked,
-  controlPlane: ControlPlane,
-): Promise<string> {
+async function sentenceOf(asked: Asked, controlPlane: ControlPlane): Promise<string> {
+  const { request, household, messages } = asked;
   const profile = household.profiles?.find((one) => one.id === request.profile);
   const who = profile === undefined ? messages.household : (profile.name ?? profile.id);
-  const what = await titleOf(request, messages, controlPlane);
+  const what = await titleOf(asked, controlPlane);
   return fillMessage(messages.asks, { who, what });
 }
 
 /** What people call it. */
 async function titleOf(
-  { target, names }: StoredRequest,
-  messages: AnswerMessages,
+  { request: { target, names }, messages, language }: Asked,
   { store }: ControlPlane,
 ): Promise<string> {
   if (target === 'internet') return messages.internet;
   if (names !== undefined) return names.join(', ');
   const [kind, id = ''] = target.split(':');
   if (kind === 'service') return (await store.services()).get(id)?.record.title ?? id;
-  return (await store.categories()).get(id)?.record.title ?? id;
+  const title = (await store.categories()).get(id)?.record.title ?? id;
+  return categoryTitle(id, title, language);
 }
 
 function timeText(
@@ -184,6 +184,7 @@ function sendRefusal(
   if (code === 'REQUEST_ANSWERED') return refuse(410, messages.answeredBefore);
   if (code === 'LINK_ENDED') return refuse(410, messages.expired);
   if (code === 'DOCUMENT_INVALID') return refuse(409, messages.refused);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuse(413, messages.failed);
   if (code !== 'LINK_INVALID' && code !== 'RESOURCE_UNKNOWN') {
     return sendError(error, request, reply);
   }
@@ -197,8 +198,9 @@ function sendRefusal(
   return refuse(404, messages.unknown);
 }
 
+/** Of errors that the framework found, too. */
 function codeOf(error: Error): string {
-  return error instanceof AppError ? error.code : 'UNEXPECTED';
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'UNEXPECTED';
 }
 
 /** Whose household it is, a wrong link does not say; the browser says what its user reads. */

@@ -4,9 +4,12 @@
  */
 
 import { Type } from 'typebox';
+import { categoryTitle } from '../../lib/category-titles.ts';
 import { AppError } from '../../lib/errors.ts';
+import type { Language } from '../../lib/messages.ts';
 import { readPolicyData } from '../../lists/read-policy-data.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
+import { DEFAULT_LANGUAGE } from '../../store/canonical-household.ts';
 import {
   HOUSEHOLD_SETTINGS,
   LOG_LEVELS,
@@ -87,7 +90,7 @@ export function addViewRoute(
           `The profile "${profile.id}" is not in force yet; ask again`,
         );
       }
-      const titles = await readTitles(store);
+      const titles = await readTitles(store, record.language ?? DEFAULT_LANGUAGE);
       const [now, ...later] = statesOf(inForce.states, wallMs(), titles);
       return {
         id: profile.id,
@@ -138,10 +141,13 @@ function reasonsOf(age: string | undefined, titles: ReadonlyMap<string, string>)
 }
 
 /** What people call categories, and services under `service:ID`. */
-async function readTitles(store: Store): Promise<ReadonlyMap<string, string>> {
+async function readTitles(store: Store, language: Language): Promise<ReadonlyMap<string, string>> {
   const [categories, services] = [await store.categories(), await store.services()];
   return new Map([
-    ...[...categories].map(([id, { record }]): [string, string] => [id, record.title ?? id]),
+    ...[...categories].map(([id, { record }]): [string, string] => [
+      id,
+      categoryTitle(id, record.title ?? id, language),
+    ]),
     ...[...services].map(([id, { record }]): [string, string] => [
       SERVICE_PREFIX + id,
       record.title,
