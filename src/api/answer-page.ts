@@ -79,11 +79,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Control characters, and marks that turn the direction of text around: a button must say one thing. */
-const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
-
+/** Characters that nobody sees were refused when the text was written (`store/human-text`). */
 function escapeHtml(text: string): string {
-  return text
-    .replace(UNSEEN, (mark) => (mark === '\n' ? mark : ''))
-    .replace(/[&<>"']/g, (char) => ENTITIES[char] ?? '');
+  return text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? '');
 }

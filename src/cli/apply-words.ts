@@ -3,7 +3,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, ChangeCounts } from '../store/changes.ts';
 import type { ApplyResult } from '../store/document-writer.ts';
-import { plain } from './output.ts';
 import { wordsOf } from './setting-words.ts';
 
 const LINES_MAX = 200;
@@ -47,7 +46,7 @@ export function describeReports(result: Pick<ApplyResult, 'changes' | 'listRepor
     const head = `  list ${id}: ${report.format}, ${report.entries} names${tail}`;
     const faults = report.faults
       .slice(0, 3)
-      .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${plain(text)}`);
+      .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${text}`);
     return [head, ...faults];
   });
 }

@@ -94,14 +94,11 @@ function describeErrors(message: Uint8Array, { dataAt, dataLength }: RecordPlace
     if (at + 4 + length > end) break;
     if (readUint16(message, at) === OPTION_EDE && length >= 2) {
       const octets = message.subarray(at + 6, at + 4 + length);
-      lines.push(`EDE ${readUint16(message, at + 4)}: ${printable(octets)}`);
+      lines.push(
+        `EDE ${readUint16(message, at + 4)}: ${new TextDecoder().decode(octets).replaceAll('\n', ' ')}`,
+      );
     }
     at += 4 + length;
   }
   return lines;
-}
-
-/** The text comes from the network: control characters would reach the terminal. */
-function printable(octets: Uint8Array): string {
-  return new TextDecoder().decode(octets).replace(/\p{C}/gu, '?');
 }

@@ -1,6 +1,8 @@
 /** Where commands write to; tests hand in their own. */
 
+import { stringify } from 'yaml';
 import { AppError, messageOf } from '../lib/errors.ts';
+import { showUnseen } from '../lib/unseen.ts';
 
 export interface Output {
   /** Results, a line or more at a time. */
@@ -27,9 +29,21 @@ export function describeError(error: unknown): string {
   return [`stairgate: ${sentence}`, ...error.faults.map((fault) => `  ${fault}`)].join('\n');
 }
 
-/** What others wrote, such as a line of a list: nothing is left in it that a terminal would obey. */
-export function plain(text: string): string {
-  return text.replace(/\p{C}/gu, '?');
+/** The same, with nothing left in what is written that a terminal would obey, whoever it came from. */
+export function visible(output: Output): Output {
+  return {
+    out: (text) => {
+      output.out(showUnseen(text));
+    },
+    err: (text) => {
+      output.err(showUnseen(text));
+    },
+  };
+}
+
+/** As readers of YAML 1.1 too understand it: to them a bare 21:00 is a number, and `no` is false. */
+export function formatYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, compat: 'yaml-1.1' });
 }
 
 /** Columns as wide as their widest cell, under their headings. */
@@ -37,10 +51,11 @@ export function formatTable(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
 ): string {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
+  const lines = [headings, ...rows].map((row) => row.map(cellText));
+  const widths = headings.map((_, column) =>
+    Math.max(...lines.map((row) => (row[column] ?? '').length)),
   );
-  return [headings, ...rows]
+  return lines
     .map((row) =>
       row
         .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -48,4 +63,9 @@ export function formatTable(
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** On one line, and as wide as it will be shown. */
+function cellText(cell: string): string {
+  return showUnseen(cell.replaceAll('\n', ' '));
 }

@@ -19,7 +19,7 @@ import { addResourceCommands } from './commands/resources.ts';
 import { addScheduleCommand } from './commands/schedule.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addTokenCommand } from './commands/token.ts';
-import { describeError, processOutput } from './output.ts';
+import { describeError, processOutput, visible } from './output.ts';
 import type { Output } from './output.ts';
 import { VERSION } from './version.ts';
 
@@ -30,8 +30,9 @@ import { VERSION } from './version.ts';
  */
 export async function runCli(
   args: readonly string[],
-  output: Output = processOutput,
+  anyOutput: Output = processOutput,
 ): Promise<number> {
+  const output = visible(anyOutput);
   const program = createProgram(output);
   try {
     await program.parseAsync(args, { from: 'user' });

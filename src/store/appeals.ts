@@ -45,7 +45,7 @@ export interface StoredAppeal {
   readonly name: string;
   /** The one that blocked it. */
   readonly category: string;
-  /** As it was written, whatever is in it. */
+  /** As it was written: text, not HTML. */
   readonly message: string;
   readonly contact: string | null;
   readonly createdAt: number;

@@ -54,7 +54,7 @@ export class BudgetDays {
   }
 
   async usedUpLimit(profile: number, target: string, day: number): Promise<number | null> {
-    const row = await this.#db
+    const row = await this.#store.db
       .selectFrom('budget_days')
       .select('used_up_limit')
       .where('profile', '=', profile)

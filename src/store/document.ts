@@ -6,6 +6,7 @@
 import { type Static, Type } from 'typebox';
 import { LIST_FORMAT_NAMES } from '../blocklist/formats/list-format.ts';
 import { LANGUAGES } from '../lib/messages.ts';
+import { humanText } from './human-text.ts';
 
 export const BLOCKING_MODES = ['nxdomain', 'nodata', 'zero', 'address', 'refused'] as const;
 export type BlockingModeName = (typeof BLOCKING_MODES)[number];
@@ -160,7 +161,7 @@ export const DeviceSchema = Type.Object(
 export const ProfileSchema = Type.Object(
   {
     id,
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    name: Type.Optional(humanText({ minLength: 1, maxLength: 100 })),
     age: Type.Optional(Type.Enum([...AGE_PRESETS])),
     devices: Type.Optional(Type.Array(DeviceSchema, { maxItems: 100 })),
     ...settings,
@@ -173,7 +174,7 @@ export const CategorySchema = Type.Object(
   {
     id,
     class: Type.Optional(Type.Enum([...VERDICT_CLASSES])),
-    title: Type.Optional(Type.String({ maxLength: 60 })),
+    title: Type.Optional(humanText({ maxLength: 60 })),
     edeCode: Type.Optional(
       Type.Enum([15, 16], { description: 'Extended DNS Error of a law category; default 16' }),
     ),
@@ -280,7 +281,7 @@ export const ListSchema = Type.Object(
     subdomains: Type.Optional(
       Type.Boolean({ description: 'entries of a domains or hosts list cover subdomains too' }),
     ),
-    origin: Type.Optional(Type.String({ maxLength: 500, description: 'where it came from' })),
+    origin: Type.Optional(humanText({ maxLength: 500, description: 'where it came from' })),
   },
   { additionalProperties: false },
 );
@@ -288,7 +289,7 @@ export const ListSchema = Type.Object(
 export const PlanSchema = Type.Object(
   {
     id,
-    title: Type.Optional(Type.String({ maxLength: 200 })),
+    title: Type.Optional(humanText({ maxLength: 200 })),
     block: Type.Optional(categoryIds),
     locked: Type.Optional(categoryIds),
     lockedOpen: Type.Optional(categoryIds),
@@ -364,14 +365,14 @@ export const SubscriberSchema = Type.Object(
 export const ServiceSchema = Type.Object(
   {
     id,
-    title: Type.String({ minLength: 1, maxLength: 60 }),
+    title: humanText({ minLength: 1, maxLength: 60 }),
     group: id,
     names: Type.Array(nameText, { minItems: 1, maxItems: 2_000 }),
     /** From which age people commonly let a child use it. */
     age: Type.Optional(Type.Integer({ minimum: 0, maximum: 21 })),
-    cannotBlock: Type.Optional(Type.String({ maxLength: 500 })),
-    alsoBreaks: Type.Optional(Type.String({ maxLength: 500 })),
-    sources: Type.Optional(Type.Array(Type.String({ maxLength: 500 }), { maxItems: 20 })),
+    cannotBlock: Type.Optional(humanText({ maxLength: 500 })),
+    alsoBreaks: Type.Optional(humanText({ maxLength: 500 })),
+    sources: Type.Optional(Type.Array(humanText({ maxLength: 500 }), { maxItems: 20 })),
     verifiedAt: Type.Optional(Type.Union([Type.Null(), Type.String({ pattern: `^${date}$` })])),
   },
   { additionalProperties: false },

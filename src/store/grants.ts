@@ -13,6 +13,7 @@ import { ID_PATTERN, SUBSCRIBER_ID_PATTERN } from './document.ts';
 import { categoryOfTarget } from './canonical-settings.ts';
 import type { SubscriberRecord } from './canonical-household.ts';
 import { categoryFault, type HouseholdLimits, notLeftFault } from './household-checks.ts';
+import { humanText } from './human-text.ts';
 import { readCategories, readPlans, readServices, readSubscribers } from './records.ts';
 import { safestPlan } from './safest-plan.ts';
 import { quote } from '../lib/quote.ts';
@@ -37,7 +38,7 @@ export const endFields = {
   minutes: Type.Optional(Type.Integer({ minimum: 1, description: 'from now' })),
 };
 
-const why = Type.Optional(Type.String({ maxLength: 200, description: 'such as homework done' }));
+const why = Type.Optional(humanText({ maxLength: 200, description: 'such as homework done' }));
 
 export const GrantSchema = Type.Object(
   { ...ownerFields, ...targetFields, ...endFields, why },

@@ -7,6 +7,7 @@ import { type Static, Type } from 'typebox';
 import { quote } from '../lib/quote.ts';
 import type { ListSettings } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
+import { humanText } from './human-text.ts';
 import type { ListEntry } from './own-content.ts';
 import { canonicalName } from './rule-name.ts';
 import type { Db, ListEntryRow } from './schema.ts';
@@ -21,11 +22,9 @@ export const EntrySchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 1_000, description: 'a domain name' }),
     comment: Type.Optional(
-      Type.String({
+      humanText({
         maxLength: 200,
-        // It becomes part of a line.
-        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$',
-        description: 'one line, 200 characters at most, such as why it stands here',
+        description: '200 characters at most, such as why it stands here',
       }),
     ),
     expiresAt: Type.Optional(Type.Integer({ description: 'seconds since the Unix epoch' })),

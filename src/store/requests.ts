@@ -8,6 +8,7 @@ import { type Static, Type } from 'typebox';
 import { AppError } from '../lib/errors.ts';
 import { throwFaults } from './changes.ts';
 import { checkTarget, drawId, endFields, findOwner, type Moment, ownerFields } from './grants.ts';
+import { humanLines, humanText } from './human-text.ts';
 import { readProfileNumbers } from './profile-owners.ts';
 import { quote } from '../lib/quote.ts';
 import type { Db, RequestState } from './schema.ts';
@@ -22,7 +23,7 @@ export const RequestSchema = Type.Object(
   {
     ...ownerFields,
     ...targetFields,
-    message: Type.Optional(Type.String({ maxLength: 500, description: 'in the child’s words' })),
+    message: Type.Optional(humanLines({ maxLength: 500, description: 'in the child’s words' })),
   },
   { additionalProperties: false },
 );
@@ -33,7 +34,7 @@ export const AnswerSchema = Type.Object(
   {
     answer: Type.Enum([...REQUEST_ANSWERS]),
     ...endFields,
-    why: Type.Optional(Type.String({ maxLength: 200 })),
+    why: Type.Optional(humanText({ maxLength: 200 })),
   },
   { additionalProperties: false, description: 'approve needs an end' },
 );

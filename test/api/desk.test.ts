@@ -215,10 +215,17 @@ describe('appealing', () => {
   });
 
   test('a hostile message is kept as text and comes out escaped', async () => {
-    const { appeal, ask } = await aDesk();
-    await appeal({ message: HOSTILE, contact: HOSTILE });
+    const { appeal, ask, visit, store } = await aDesk();
+    for (const field of ['message', 'contact']) {
+      const refused = await visit('POST', OWN, { name: 'shop.example', [field]: HOSTILE });
+      expect(refused.json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' });
+    }
+    expect(await store.appeals.all()).toEqual([]);
+    const script = '<script>alert(1)</script>"; drop table appeals; --';
+    await appeal({ message: `${script}\n${script}`, contact: script });
     const answer = await ask('GET', APPEALS);
-    expect(itemsOf(answer)).toMatchObject([{ message: HOSTILE, contact: HOSTILE }]);
+    const shown = { message: `${script}\n${script}`, contact: script };
+    expect(itemsOf(answer)).toMatchObject([shown]);
     expect(answer.headers['content-type']).toContain('application/json');
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
     expect(answer.body).not.toMatch(/[\u0000\u001b\n]/);

@@ -223,7 +223,10 @@ describe('deletion', () => {
     const { ask, store } = await aWatchedHouse();
     const profile = (await store.profileNumbers('home-1')).get('anna') ?? -1;
     const day = Math.floor(Date.UTC(2026, 10, 22) / 86_400_000);
-    await store.noteUsedUp({ profile, target: 'category:adult', day }, { actor: 'clock' });
+    await store.households.noteUsedUp(
+      { profile, target: 'category:adult', day },
+      { actor: 'clock' },
+    );
     await ask('DELETE', `${HOUSE}/records?profile=anna`);
     const usage = await ask('GET', `${HOUSE}/profiles/anna/usage`);
     expect(usage.json()).toMatchObject({ budgets: [{ minutes: 30, minutesPerDay: 30 }] });

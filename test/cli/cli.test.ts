@@ -12,6 +12,9 @@ import { loadPolicyDocument } from '../../src/cli/policy-document.ts';
 import { runCli } from '../../src/cli/program.ts';
 import { openStore } from '../../src/lists/open-store.ts';
 
+/** What a terminal obeys, but for the line feed. */
+const UNSEEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+
 let folder = '';
 
 beforeEach(() => {
@@ -167,6 +170,35 @@ describe('asking the API', () => {
     });
   });
 
+  it.each([
+    'service',
+    'service a',
+    'list entry list a',
+    'grants list home-1',
+    'request list home-1',
+    'log home-1',
+    'audit',
+  ])('%s prints nothing that a terminal would obey', async (command) => {
+    write('admin.token', 'sg_secret\n');
+    const evil = 'x\u001b]0;y\u0007\u009b2J\u007f\u202e\nz';
+    const fields = ['id', 'title', 'name', 'comment', 'why', 'message', 'actor'];
+    const item = Object.fromEntries(fields.map((field) => [field, evil]));
+    const body = command === 'service a' ? item : { items: [item], next: null };
+    const runAt = (admin: string) =>
+      run(...command.split(' '), '--admin', admin, '--data-dir', folder);
+    await withServer({ status: 200, body }, async (admin) => {
+      const { code, out } = await runAt(admin);
+      expect(code).toBe(0);
+      expect(out).toContain(String.raw`\u009b2J\u007f\u202e`);
+      expect(out).not.toMatch(UNSEEN);
+    });
+    await withServer({ status: 404, body: { detail: evil } }, async (admin) => {
+      const { err } = await runAt(admin);
+      expect(err).toContain(String.raw`x\u001b]0;y`);
+      expect(err).not.toMatch(UNSEEN);
+    });
+  });
+
   it('shows the line of a list without what a terminal would obey', async () => {
     write('admin.token', 'sg_secret\n');
     const base = { name: 'a.example', type: 'A', client: '192.0.2.1', at: 'now', reason: '' };
@@ -178,7 +210,7 @@ describe('asking the API', () => {
     await withServer({ status: 200, body }, async (admin) => {
       const flags = ['--admin', admin, '--data-dir', folder];
       const { out } = await run('explain', 'a.example', ...flags);
-      expect(out).toContain('list a, line 7: a.example ?]0;x??2J?');
+      expect(out).toContain(String.raw`list a, line 7: a.example \u001b]0;x\u0007\u009b2J\u202e`);
     });
   });
 
@@ -312,7 +344,7 @@ describe('a response in words', () => {
       'www.example.org  60  CNAME  web.example.org',
       'web.example.org  30  A  192.0.2.1',
       'web.example.org  30  AAAA  2001:db8::1',
-      'EDE 17: Filtered?[2J',
+      'EDE 17: Filtered\u001b[2J',
     ]);
   });
 

@@ -185,7 +185,7 @@ describe('appeal', () => {
     const { out } = await command('appeal', 'list');
     expect(out.split('\n')).toHaveLength(2);
     expect(out).toContain(id);
-    expect(out).toMatch(/look \[2J here now$/);
+    expect(out).toContain(String.raw`look\u001b[2J\u202ehere now`);
     expect(JSON.parse((await command('appeal', 'list', '--json')).out)).toHaveLength(1);
   });
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
 import { runCli } from '../../src/cli/program.ts';
 import { EVENT_BLOCKED } from '../../src/lib/event-ring.ts';
 import { aHouse, type ApiUnderTest, TestClock } from '../api/support.ts';
@@ -150,16 +151,14 @@ describe('grant and pause', () => {
   });
 });
 
-test('request lists what children asked for, without their control characters, and answers', async () => {
+test('request lists what children asked for, each on one line, and answers', async () => {
   const { run, ask } = await aServer();
   await run('profile', 'set', 'home-1/anna', '--name', 'Anna');
-  const body = { profile: 'anna', name: 'chat.example', message: 'please \u001b[2J\npretty' };
+  const body = { profile: 'anna', name: 'chat.example', message: 'please\npretty' };
   await ask('POST', '/api/v1/subscribers/home-1/requests', body);
   await ask('POST', '/api/v1/subscribers/home-1/requests', { target: 'internet' });
   const listed = (await run('request', 'list', 'home-1')).out;
-  expect(listed).toMatch(
-    /open +anna +chat\.example +2026-11-22T12:00:00\.000Z +please {2}\[2J pretty/,
-  );
+  expect(listed).toMatch(/open +anna +chat\.example +2026-11-22T12:00:00\.000Z +please pretty$/m);
   const idOf = (line: string): string =>
     listed
       .split('\n')
@@ -201,4 +200,23 @@ test('service shows the services; apply and export carry own ones', async () => 
   const { revision } = store;
   expect((await run('apply', aFile(exported))).out).toContain('changed: nothing');
   expect(store.revision).toBe(revision);
+});
+
+test('export is read alike by readers of YAML 1.1', async () => {
+  const { run } = await aServer();
+  const schedule = { target: 'internet', from: '21:00', to: '07:30', dates: ['2027-01-01'] };
+  const profile = { id: 'no', name: 'on', devices: [{ mac: '02:00:10:10:00:01' }] };
+  const subscriber = { id: 'home-1', plan: 'kids' };
+  const profiles = [{ ...profile, schedules: [schedule] }];
+  const document = { subscribers: [{ ...subscriber, profiles }] };
+  expect(await run('apply', aFile(JSON.stringify(document)))).toMatchObject({ code: 0, err: '' });
+  const printed = [
+    (await run('export')).out,
+    (await run('subscriber', 'home-1')).out,
+    (await run('profile', 'show', 'home-1/no')).out,
+  ];
+  for (const text of printed) {
+    expect(parse(text, { version: '1.1' })).toEqual(parse(text));
+    expect(text).toContain('from: "21:00"');
+  }
 });

@@ -654,3 +654,22 @@ describe('what a compile reads', () => {
     expect((await store.counts()).sessions).toBe(0);
   });
 });
+
+test.each([0x00, 0x1b, 0x0a, 0x7f, 0x9b, 0x202e, 0x2066])(
+  'what people read holds no control character: %i',
+  async (code) => {
+    const store = await aStore();
+    const text = `a${String.fromCodePoint(code)}b`;
+    const service = { id: 's', title: text, group: 'own', names: ['s.example'] };
+    const document = {
+      categories: [{ id: 'c', title: text }],
+      lists: [{ id: 'l', category: 'c', own: true, origin: text }],
+      services: [{ ...service, cannotBlock: text, alsoBreaks: text, sources: [text] }],
+      plans: [{ id: 'p', title: text }],
+      subscribers: [{ id: 'h', plan: 'p', profiles: [{ id: 'anna', name: text }] }],
+    };
+    const { faults } = await faultOf(store.applyDocument(document, ACTOR));
+    expect(faults).toHaveLength(8);
+    for (const fault of faults) expect(fault).toContain('without control characters');
+  },
+);

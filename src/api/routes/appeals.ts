@@ -11,6 +11,7 @@ import { AppError } from '../../lib/errors.ts';
 import type { StoredAppeal } from '../../store/appeals.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
 import { ID_PATTERN } from '../../store/document.ts';
+import { humanText } from '../../store/human-text.ts';
 import type { StoredList } from '../../store/records.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -34,7 +35,7 @@ const AppealSchema = Type.Object({
   answeredAt: textOrNull,
 });
 
-const answer = Type.String({
+const answer = humanText({
   minLength: 1,
   maxLength: 500,
   description: 'for whoever appealed, in a sentence',

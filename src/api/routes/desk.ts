@@ -18,6 +18,7 @@ import { quote } from '../../lib/quote.ts';
 import type { MetricsPage } from '../../metrics/metrics-page.ts';
 import type { StoredAppeal } from '../../store/appeals.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
+import { humanLines, humanText } from '../../store/human-text.ts';
 import { canonicalName } from '../../store/rule-name.ts';
 import type { ControlPlane, DecisionOnName } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -53,9 +54,9 @@ const CheckSchema = Type.Object({
 const AppealSchema = Type.Object(
   {
     name,
-    message: Type.Optional(Type.String({ maxLength: 500 })),
+    message: Type.Optional(humanLines({ maxLength: 500 })),
     contact: Type.Optional(
-      Type.String({
+      humanText({
         minLength: 1,
         maxLength: 200,
         description: 'to be told the answer; may be taken back at any time',

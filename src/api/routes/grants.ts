@@ -7,6 +7,7 @@ import { Type } from 'typebox';
 import { AppError } from '../../lib/errors.ts';
 import { ID_PATTERN, SubscriberSchema } from '../../store/document.ts';
 import type { StoredGrant } from '../../store/grants.ts';
+import { humanText } from '../../store/human-text.ts';
 import { targetFields } from '../../store/targets.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -21,7 +22,7 @@ const MINUTES_MAX = 31 * 24 * 60;
 const profile = Type.Optional(
   Type.String({ pattern: ID_PATTERN, description: 'left out: the whole household' }),
 );
-const why = Type.Optional(Type.String({ maxLength: 200, description: 'such as homework done' }));
+const why = Type.Optional(humanText({ maxLength: 200, description: 'such as homework done' }));
 
 /** One of the two. */
 export const end = {

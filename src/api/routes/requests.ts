@@ -8,6 +8,7 @@ import { Type } from 'typebox';
 import { AppError } from '../../lib/errors.ts';
 import type { AnswerLinks } from '../../store/answer-link.ts';
 import { ID_PATTERN, SubscriberSchema } from '../../store/document.ts';
+import { humanLines, humanText } from '../../store/human-text.ts';
 import type { AnswerDocument, StoredRequest } from '../../store/requests.ts';
 import { targetFields } from '../../store/targets.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
@@ -44,7 +45,7 @@ const BodySchema = Type.Object(
       Type.String({ minLength: 1, maxLength: 1_000, description: 'in place of target and names' }),
     ),
     message: Type.Optional(
-      Type.String({ maxLength: 500, description: 'in the words of the child' }),
+      humanLines({ maxLength: 500, description: 'in the words of the child' }),
     ),
     minutes: Type.Optional(
       Type.Integer({
@@ -71,7 +72,7 @@ const ApprovalSchema = Type.Object(
           'for good: it becomes a setting of the profile; refused where a schedule or a budget of it would go on blocking',
       }),
     ),
-    why: Type.Optional(Type.String({ maxLength: 200 })),
+    why: Type.Optional(humanText({ maxLength: 200 })),
   },
   { additionalProperties: false, description: 'one of minutes, until and always' },
 );

@@ -99,7 +99,6 @@ function tableOf(items: readonly Item[]): string {
   );
 }
 
-/** A stranger wrote it: control characters, and marks that turn text around, would reach the terminal. */
 function textOf(value: unknown): string {
-  return typeof value === 'string' && value !== '' ? value.replace(/\p{C}/gu, ' ') : '-';
+  return typeof value === 'string' && value !== '' ? value : '-';
 }

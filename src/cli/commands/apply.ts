@@ -2,10 +2,10 @@
 
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
 import type { ApplyResult } from '../../store/document-writer.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
+import { formatYaml } from '../output.ts';
 import type { Output } from '../output.ts';
 import { heldError } from '../list-words.ts';
 import { loadPolicyDocument } from '../policy-document.ts';
@@ -51,7 +51,7 @@ export function addExportCommand(program: Command, output: Output): void {
     .option('--output <file>', 'write to a file instead of the standard output')
     .action(async (flags: ServeOptions & { readonly output?: string }) => {
       await withTarget(flags, 'export', async (target) => {
-        const text = stringify(await target.exportDocument(), { lineWidth: 0 });
+        const text = formatYaml(await target.exportDocument());
         if (flags.output === undefined) output.out(text.trimEnd());
         else writeFileSync(flags.output, text, { mode: 0o600 });
       });

@@ -6,7 +6,6 @@ import type { ExplainedRow, Explanation } from '../../supervisor/control-plane-c
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
-import { plain } from '../output.ts';
 import type { Output } from '../output.ts';
 
 const CLIENT_DEFAULT = '127.0.0.1';
@@ -75,7 +74,7 @@ function describeExplanation(one: Explanation): string {
 /** The names of a service are no list that somebody updates. */
 function describeEvidence({ list, version, since, line, text }: ListEvidence): string {
   const place = version === null ? list : `${list}, version ${version} since ${since ?? '?'}`;
-  return line === 0 ? `  list ${place}, sealed` : `  list ${place}, line ${line}: ${plain(text)}`;
+  return line === 0 ? `  list ${place}, sealed` : `  list ${place}, line ${line}: ${text}`;
 }
 
 function whoOf({ client, subscriber, profile }: Explanation): string {

@@ -6,7 +6,7 @@ import { AppError, messageOf } from '../../lib/errors.ts';
 import { type EntryLine, formatEntryLine, parseEntryLines } from '../entry-lines.ts';
 import { addClientOptions, clientOf } from '../options.ts';
 import type { PageFlags, ServeOptions } from '../options.ts';
-import { formatTable, plain } from '../output.ts';
+import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
@@ -116,5 +116,5 @@ function tableOf(items: readonly Item[]): string {
 }
 
 function cellOf(value: unknown): string {
-  return typeof value === 'string' && value !== '' ? plain(value) : '-';
+  return typeof value === 'string' && value !== '' ? value : '-';
 }

@@ -4,14 +4,13 @@
  */
 
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
 import type { ProfileDocument, SubscriberDocument } from '../../store/document.ts';
 import type { ApplyResult } from '../../store/document-writer.ts';
 import { describeChanges } from '../apply-words.ts';
 import { parseHousehold, parseProfile } from '../household.ts';
 import { addClientOptions, clientOf, collect } from '../options.ts';
 import type { ServeOptions } from '../options.ts';
-import { formatTable } from '../output.ts';
+import { formatTable, formatYaml } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readYamlMapping } from '../policy-document.ts';
 import { readPages } from '../read-pages.ts';
@@ -55,7 +54,9 @@ export function addProfileCommand(program: Command, output: Output): void {
     .option('--json', 'print the answer of the API')
     .action(async (place: string, flags: ShowFlags) => {
       const shown = await clientOf(flags).request('GET', parseProfile(place).profilePath);
-      output.out(flags.json === true ? JSON.stringify(shown, null, 2) : stringify(shown).trimEnd());
+      output.out(
+        flags.json === true ? JSON.stringify(shown, null, 2) : formatYaml(shown).trimEnd(),
+      );
     });
   addChangingCommands(profile, output);
 }

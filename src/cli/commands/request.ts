@@ -79,7 +79,6 @@ function tableOf(items: readonly Item[]): string {
   );
 }
 
-/** A child wrote it: control characters would reach the terminal. */
 function textOf(value: unknown): string {
-  return typeof value === 'string' && value !== '' ? value.replace(/\p{C}/gu, ' ') : '-';
+  return typeof value === 'string' && value !== '' ? value : '-';
 }

@@ -1,11 +1,10 @@
 /** `stairgate list|service|plan|subscriber [ID]`: what the server holds; `apply` is the way to change it. */
 
 import type { Command } from 'commander';
-import { stringify } from 'yaml';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { PageFlags } from '../options.ts';
-import { formatTable } from '../output.ts';
+import { formatTable, formatYaml } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
@@ -94,7 +93,7 @@ export function addResourceCommands(program: Command, output: Output): void {
             ? await readPages(client, kind.path, flags.limit)
             : await client.request('GET', `${kind.path}/${encodeURIComponent(id)}`);
         if (flags.json === true) output.out(JSON.stringify(shown, null, 2));
-        else output.out(Array.isArray(shown) ? tableOf(kind, shown) : stringify(shown).trimEnd());
+        else output.out(Array.isArray(shown) ? tableOf(kind, shown) : formatYaml(shown).trimEnd());
       });
     kind.addMore?.(command, output);
   }
