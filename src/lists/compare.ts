@@ -42,6 +42,8 @@ export interface CompareParts {
   readonly candidate: CompileList;
   /** What is in force; null: nothing yet. */
   readonly before: CompileList | null;
+  /** It is in force in another category: in that of the candidate nothing of it was blocked. */
+  readonly isMoved: boolean;
   readonly protectedLists: readonly CompileList[];
   /** The other lists of the category; asked for only where it depends on them. */
   readonly otherLists: () => readonly CompileList[];
@@ -78,6 +80,9 @@ function compareUnder(seed: HashSeed, parts: CompareParts): GateFindings {
       ? { image: emptyBlocklistImage(seed), entries: 0 }
       : compileAlone(before, seed, gate);
   const fresh = compileAlone(candidate, seed, gate);
+  const none = emptyBlocklistImage(seed);
+  const was = parts.isMoved ? none : old.image;
+  const willBe = parts.isMoved ? none : fresh.image;
   const newlyBlocked = new NamesMet(fresh.image, old.image);
   const newlyOpened = new NamesMet(old.image, fresh.image);
   const neverListable = new NeverListable();
@@ -85,10 +90,10 @@ function compareUnder(seed: HashSeed, parts: CompareParts): GateFindings {
   if (before !== null) {
     streamNames(before, gate, probe, {
       name: () => {
-        newlyOpened.noteChange(probe, old.image, fresh.image);
+        newlyOpened.noteChange(probe, old.image, willBe);
       },
       opened: () => {
-        newlyBlocked.noteChange(probe, fresh.image, old.image);
+        newlyBlocked.noteChange(probe, fresh.image, was);
       },
       refused: () => {
         neverListable.know(probe);
@@ -97,10 +102,10 @@ function compareUnder(seed: HashSeed, parts: CompareParts): GateFindings {
   }
   streamNames(candidate, gate, probe, {
     name: () => {
-      newlyBlocked.noteChange(probe, fresh.image, old.image);
+      newlyBlocked.noteChange(probe, fresh.image, was);
     },
     opened: () => {
-      newlyOpened.noteChange(probe, old.image, fresh.image);
+      newlyOpened.noteChange(probe, old.image, willBe);
     },
     refused: (line, reason) => {
       neverListable.note(probe, line, reason);
@@ -112,7 +117,7 @@ function compareUnder(seed: HashSeed, parts: CompareParts): GateFindings {
     newlyBlocked: newlyBlocked.sample(),
     newlyOpened: newlyOpened.sample(),
     popular: findPopular(parts, seed, probe, (isBelow) =>
-      probe.isChanged(fresh.image, old.image, isBelow),
+      probe.isChanged(fresh.image, was, isBelow),
     ),
     neverListable: neverListable.found,
   };

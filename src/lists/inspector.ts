@@ -14,6 +14,7 @@ import type {
   GateComparison,
   GateFindings,
 } from '../store/list-report.ts';
+import type { ListScope } from '../store/canonical-list.ts';
 import { NO_SEALING_KEYS, type SealingKeys } from '../sealing/sealing-keys.ts';
 import { type AskedName, compareContents } from './compare.ts';
 import { compareSealed } from './compare-sealed.ts';
@@ -60,15 +61,15 @@ function compare(
   asked: readonly AskedName[],
   sources: readonly CompileListSource[],
 ): GateFindings {
-  const { list: id, category, before, approved } = comparison;
+  const { list: id, scope, before, approved } = comparison;
+  const { category } = scope;
   const isProtected = category === PROTECTED_CATEGORY;
-  const { except, coversSubdomains } = comparison;
-  const shape = {
+  const shapeOf = ({ except, subdomains }: ListScope) => ({
     id,
     categoryBit: isProtected ? BIT_PROTECTED : BIT_OF_LIST,
     except,
-    ...(coversSubdomains === null ? {} : { coversSubdomains }),
-  };
+    ...(subdomains === null ? {} : { coversSubdomains: subdomains }),
+  });
   const files: { readonly file: ListFile; readonly sha256: string }[] = [];
   const open = (content: Uint8Array | ContentFile): ListContent => {
     if (content instanceof Uint8Array) return content;
@@ -86,9 +87,12 @@ function compare(
     return found;
   }
   const findings = compareContents({
-    candidate: { ...shape, format, content: open(candidate) },
+    candidate: { ...shapeOf(scope), format, content: open(candidate) },
     before:
-      before === null ? null : { ...shape, format: before.format, content: open(before.content) },
+      before === null
+        ? null
+        : { ...shapeOf(before.scope), format: before.format, content: open(before.content) },
+    isMoved: before !== null && before.scope.category !== category,
     protectedLists: isProtected ? [] : ofCategory(PROTECTED_CATEGORY, BIT_PROTECTED),
     otherLists: () => ofCategory(category, BIT_OF_LIST),
     known: readPopularNames(),

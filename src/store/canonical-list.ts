@@ -52,6 +52,15 @@ export interface ListRecord extends ListSettings {
   readonly origin?: string;
 }
 
+/** What decides beside its content which names a list blocks, and as what (`list-scope`). */
+export interface ListScope {
+  readonly category: string;
+  /** Null = as the format does. */
+  readonly subdomains: boolean | null;
+  /** Sorted, as `canonicalNames` leaves them. */
+  readonly except: readonly string[];
+}
+
 /** In the order in which a record has them. */
 const SETTINGS = [
   'url',

@@ -1,7 +1,7 @@
 /**
- * The lists of a document: what the gate says of their new contents, which of them keep what they
- * have, and the versions that come of it. A content that is held keeps nothing else of the document
- * back: category, address and limits of its list become what is written.
+ * The lists of a document: what the gate says of their new contents and scopes, which of them keep what
+ * they have, and the versions that come of it. What is held keeps nothing else of the document back:
+ * address and limits of its list become what is written.
  */
 
 import { AppError } from '../lib/errors.ts';
@@ -14,16 +14,31 @@ import {
   type ListLooks,
   readGround,
 } from './list-looks.ts';
-import { judgeCandidate, type Judgement, settleProposal } from './list-proposals.ts';
+import {
+  judgeCandidate,
+  type Judgement,
+  replaceHeld,
+  settleProposal,
+  versionEntry,
+} from './list-proposals.ts';
 import type { ListReport } from './list-report.ts';
-import { readVersions } from './list-version-rows.ts';
+import {
+  isSameScope,
+  onlyExcepts,
+  scopeOf,
+  SETTINGS_SOURCE,
+  withExceptions,
+  withScope,
+} from './list-scope.ts';
+import { type ListVersion, readVersions, updateVersion } from './list-version-rows.ts';
 import type { Placed } from './read-document.ts';
 import type { StoredList } from './records.ts';
 import type { Db } from './schema.ts';
+import { isPerson } from './tokens.ts';
 
 const SOURCE = 'apply';
 
-/** A list whose new content waits. */
+/** A list whose new content or scope waits. */
 export interface HeldList {
   readonly list: string;
   /** Null in a dry run, where none was made. */
@@ -44,6 +59,8 @@ interface JudgedList {
   readonly candidate: ListCandidate;
   readonly look: ListLook;
   readonly judgement: Judgement;
+  /** Its content is that in force. */
+  readonly isOfSettings: boolean;
 }
 
 /** The contents that lists of a document would get: uploads, and what is to be read in another format. */
@@ -78,7 +95,9 @@ export async function judgeLists(
     const { record, path } = placed;
     const [candidate] = candidatesOf([placed], ground, isTrusted);
     const stored = ground.lists.get(record.id);
+    const versions = await readVersions(tx, { list: record.id });
     settled.push(placed);
+    if (candidate === undefined) checkWaiting(placed, stored, versions, false, faults);
     // A content that is not there is a fault of its own.
     if (candidate === undefined || !looks.hasContent(candidate)) continue;
     const look = looks.find(candidate, ground);
@@ -87,14 +106,19 @@ export async function judgeLists(
       continue;
     }
     reports.set(record.id, look.report);
-    const versions = await readVersions(tx, { list: record.id });
     const judgement = judgeCandidate(candidate, look, stored, versions);
     const { outcome, reasons, same } = judgement;
     if (outcome === 'refused') {
       faults.push(`${path}: Reading the list: ${reasons.join('; ')}`);
       continue;
     }
-    proposals.push({ candidate, look, judgement });
+    const { contentSha256 } = candidate;
+    const isOfSettings =
+      stored?.contentSha256 === contentSha256 && stored.format === look.report.format;
+    if (isOfSettings && !isTrusted) {
+      checkWaiting(placed, stored, versions, outcome === 'held', faults);
+    }
+    proposals.push({ candidate, look, judgement, isOfSettings });
     if (outcome === 'in-force' || reasons.length === 0) continue;
     held.push({ list: record.id, version: same?.version ?? null, reasons });
     if (stored === undefined || stored.contentSha256 === '') continue;
@@ -107,18 +131,19 @@ export async function judgeLists(
 /** Writes the versions; the rows of the lists are there. */
 export async function applyLists(
   tx: Db,
-  { held, proposals }: Pick<JudgedLists, 'held' | 'proposals'>,
+  { settled, held, proposals }: Omit<JudgedLists, 'reports'>,
   moment: { readonly actor: string; readonly at: string; readonly revision: number },
 ): Promise<{ readonly held: readonly HeldList[]; readonly entries: readonly AuditEntry[] }> {
   const entries: AuditEntry[] = [];
   const versionOf = new Map<string, number>();
-  for (const { candidate, look, judgement } of proposals) {
-    const context = { ...moment, source: SOURCE };
+  for (const { candidate, look, judgement, isOfSettings } of proposals) {
+    const context = { ...moment, source: isOfSettings ? SETTINGS_SOURCE : SOURCE };
     const settled = await settleProposal(tx, candidate, look, judgement, context);
     // What came into force stands in the entry of the list itself.
     if (judgement.outcome === 'held') entries.push(...settled.entries);
     if (settled.version !== null) versionOf.set(candidate.record.id, settled.version.version);
   }
+  for (const { record } of settled) entries.push(...(await followScope(tx, record, moment.actor)));
   const withVersions = held.map((one) => ({
     ...one,
     version: versionOf.get(one.list) ?? one.version,
@@ -126,18 +151,66 @@ export async function applyLists(
   return { held: withVersions, entries };
 }
 
-/** A list as it is written, with the content that it has; its keys in their one order. */
-function withContentOf(stored: StoredList, record: ListRecord): ListRecord {
-  const { id, category, subdomains, origin } = record;
-  const { format } = stored.record;
-  const { contentSha256 } = stored;
-  return {
+/** A list as it is written, with the content and the scope that it has. */
+function withContentOf(
+  { record: before, contentSha256 }: StoredList,
+  after: ListRecord,
+): ListRecord {
+  const { id, category, origin } = after;
+  const { format } = before;
+  const kept = {
     id,
     category,
     ...(format === undefined ? {} : { format }),
-    ...(subdomains === undefined ? {} : { subdomains }),
-    ...(record.contentSha256 === undefined ? {} : { contentSha256 }),
+    ...(after.contentSha256 === undefined ? {} : { contentSha256 }),
     ...(origin === undefined ? {} : { origin }),
-    ...settingsOf(record),
+    ...settingsOf(after),
   };
+  return withScope(kept, scopeOf(before));
+}
+
+/**
+ * The scope of a list cannot change while a content waits: whoever decides about that was told what it
+ * would block with the scope of now. This may at most take more names out.
+ */
+function checkWaiting(
+  { record, path }: Placed<ListRecord>,
+  stored: StoredList | undefined,
+  versions: readonly ListVersion[],
+  isHeld: boolean,
+  faults: string[],
+): void {
+  const waiting = versions.find(({ state }) => state === 'held');
+  if (stored === undefined || stored.version === null || waiting === undefined) return;
+  if (waiting.source === SETTINGS_SOURCE) return;
+  const [before, after] = [scopeOf(stored.record), scopeOf(record)];
+  if (isSameScope(before, after) || (!isHeld && onlyExcepts(before, after))) return;
+  faults.push(
+    `${path}: version ${waiting.version} waits, and was looked at with the category, subdomains and except of now; approve or reject it first`,
+  );
+}
+
+/** The versions of a list that has got the scope of `record`, or has had it, agree with it. */
+async function followScope(
+  tx: Db,
+  record: ListRecord,
+  actor: string,
+): Promise<readonly AuditEntry[]> {
+  const scope = scopeOf(record);
+  const versions = await readVersions(tx, { list: record.id });
+  const inForce = versions.find(({ state }) => state === 'in-force');
+  const held = versions.find(({ state }) => state === 'held');
+  if (inForce === undefined) {
+    if (held === undefined || isSameScope(held.scope, scope)) return [];
+    // Nothing of the list was ever in force: it is simply another list that people are to approve.
+    const authors = [...new Set([...held.authors, actor])].filter(isPerson);
+    const changed = await updateVersion(tx, held, { scope, authors, approvers: [] });
+    return [versionEntry('update', held, changed)];
+  }
+  if (isSameScope(inForce.scope, scope)) return [];
+  await updateVersion(tx, inForce, { scope });
+  if (!onlyExcepts(inForce.scope, scope)) return replaceHeld(tx, record.id, null);
+  if (held === undefined) return [];
+  await updateVersion(tx, held, { scope: withExceptions(held.scope, scope.except) });
+  return [];
 }

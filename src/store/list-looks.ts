@@ -15,6 +15,7 @@ import { readApprovedNames } from './approved-names.ts';
 import type { ListRecord } from './canonical-list.ts';
 import type { ListContents } from './list-contents.ts';
 import type { ContentInspector, GateComparison, GateFindings, ListReport } from './list-report.ts';
+import { isSameScope, scopeOf } from './list-scope.ts';
 import { readLists, type StoredList } from './records.ts';
 import type { Db } from './schema.ts';
 
@@ -154,22 +155,23 @@ export class ListLooks {
   ): { readonly key: string; readonly comparison: GateComparison } | null {
     const before = lists.get(record.id);
     if (before === undefined || isTrusted || before.version === null) return null;
-    if (before.contentSha256 === contentSha256 && before.format === report.format) return null;
+    const [scope, last] = [scopeOf(record), scopeOf(before.record)];
+    const isSameContent = before.contentSha256 === contentSha256 && before.format === report.format;
+    if (isSameContent && isSameScope(scope, last)) return null;
     const about = {
       list: record.id,
-      category: record.category,
-      coversSubdomains: record.subdomains ?? null,
-      except: record.except ?? [],
+      scope,
       approved: (approved.get(record.id) ?? []).map(({ name }) => name),
     };
-    const { format, contentSha256: last } = before;
+    const { format, contentSha256: content } = before;
     // An own list may have lost its last entry, and any list the file on the disk.
-    const isThere = this.#contents.has(last);
+    const isThere = this.#contents.has(content);
+    const key = [contentSha256, report.format, isThere ? content : null, format, last, about];
     return {
-      key: JSON.stringify([contentSha256, report.format, isThere ? last : null, format, about]),
+      key: JSON.stringify(key),
       comparison: {
         ...about,
-        before: isThere ? { content: this.#contents.locate(last), format } : null,
+        before: isThere ? { content: this.#contents.locate(content), format, scope: last } : null,
       },
     };
   }

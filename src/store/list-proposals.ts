@@ -1,17 +1,18 @@
 /**
  * From a content that was looked at to a version: what the gate says of it, and the rows of that.
  *
- *     in force already, or rejected before ─▶ unchanged
+ *     in force already, or rejected before ─▶ unchanged; with another scope it is judged as a new one
  *     over the error budget                ─▶ refused: no version, nothing is written
  *     trusted, first, or no reasons        ─▶ in-force
  *     else, and where two people are asked ─▶ held: the list keeps what it has
  */
 
 import type { AuditEntry } from './audit.ts';
-import { type ListRecord, VERSIONS_KEPT } from './canonical-list.ts';
+import { type ListRecord, settingsOf, VERSIONS_KEPT } from './canonical-list.ts';
 import { GATE_DEFAULTS, judgeFirst, judgeUpdate } from './gate-verdict.ts';
 import type { ListCandidate, ListLook } from './list-looks.ts';
-import type { GateLimits } from './list-report.ts';
+import type { GateFindings, GateLimits } from './list-report.ts';
+import { isSameScope, scopeOf, scopeWords, SETTINGS_SOURCE, withScope } from './list-scope.ts';
 import {
   insertVersion,
   type ListVersion,
@@ -23,6 +24,7 @@ import type { StoredList } from './records.ts';
 import { sealedFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import { isPerson } from './tokens.ts';
+import { settingsText } from './write-rows.ts';
 
 export type ProposalOutcome = 'unchanged' | 'in-force' | 'held' | 'refused';
 
@@ -62,25 +64,57 @@ export function judgeCandidate(
     // The list may have become a sealed one, or ceased to be one.
     const fault = sealedFault(record, null, report);
     if (fault !== null) return { outcome: 'refused', reasons: [fault], same: null };
-    return { outcome: 'unchanged', reasons: [], same: null };
+    return judgeScope({ record, contentSha256, isTrusted }, findings, stored.record, versions);
   }
   const limits = limitsOf(record);
   const refusal = judgeFirst(report, limits) ?? sealedFault(record, stored?.report ?? null, report);
   if (refusal !== null) return { outcome: 'refused', reasons: [refusal], same: null };
   const same = versions.filter((one) => isOf(one, contentSha256, format));
-  const rejected = same.find(({ state }) => state === 'rejected');
+  const rejected = same.find(isLeftOut);
   if (rejected !== undefined && !isTrusted) {
     const { version, decidedBy } = rejected;
     const reason = `version ${version} with this content was rejected by ${decidedBy ?? '?'}; approve that one to take it all the same`;
     return { outcome: 'unchanged', reasons: [reason], same: rejected };
   }
-  const held = same.find(({ state }) => state === 'held') ?? null;
+  const held = same.find((one) => one.state === 'held' && hasScopeOf(one, record)) ?? null;
   if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
-  const reasons = [
-    ...(findings === null ? [] : judgeUpdate(findings, limits)),
+  const reasons = reasonsToHold(record, findings);
+  const words = stored === undefined ? null : scopeWords(scopeOf(stored.record), scopeOf(record));
+  if (reasons.length > 0 && words !== null) reasons.unshift(words);
+  return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
+}
+
+/** Of the content in force, with perhaps another scope. */
+function judgeScope(
+  { record, contentSha256, isTrusted }: ListCandidate,
+  findings: GateFindings | null,
+  before: ListRecord,
+  versions: readonly ListVersion[],
+): Judgement {
+  const words = scopeWords(scopeOf(before), scopeOf(record));
+  const reasons = words === null || isTrusted ? [] : reasonsToHold(record, findings);
+  if (words === null || reasons.length === 0)
+    return { outcome: 'unchanged', reasons: [], same: null };
+  const same = versions.find(
+    (one) => one.state === 'held' && one.contentSha256 === contentSha256 && hasScopeOf(one, record),
+  );
+  return { outcome: 'held', reasons: [words, ...reasons], same: same ?? null };
+}
+
+function reasonsToHold(record: ListRecord, findings: GateFindings | null): string[] {
+  return [
+    ...(findings === null ? [] : judgeUpdate(findings, limitsOf(record))),
     ...(record.approvals === 2 ? ['each change of this list needs two people'] : []),
   ];
-  return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
+}
+
+/** Whoever keeps settings out says nothing against the content. */
+function isLeftOut({ state, source, installedAt }: ListVersion): boolean {
+  return state === 'rejected' && (source !== SETTINGS_SOURCE || installedAt !== null);
+}
+
+function hasScopeOf({ scope }: ListVersion, record: ListRecord): boolean {
+  return isSameScope(scope, scopeOf(record));
 }
 
 function isOf(version: ListVersion, contentSha256: string, format: string): boolean {
@@ -129,6 +163,7 @@ export async function settleProposal(
         list: record.id,
         contentSha256,
         format: report.format,
+        scope: scopeOf(record),
         source,
         actor,
         authors: people,
@@ -160,7 +195,7 @@ export async function replaceHeld(
   return [versionEntry('replace', held, replaced)];
 }
 
-/** Puts a version into force: it is the content of its list from now on. */
+/** Puts a version into force: its content and its scope are those of its list from now on. */
 export async function installVersion(
   tx: Db,
   record: ListRecord,
@@ -168,6 +203,7 @@ export async function installVersion(
   { at, revision }: Pick<ProposalContext, 'at' | 'revision'>,
 ): Promise<{ readonly version: ListVersion; readonly entries: readonly AuditEntry[] }> {
   const list = record.id;
+  const after = withScope(record, version.scope);
   const [before = null] = await readVersions(tx, { list, state: 'in-force' });
   if (before !== null) await updateVersion(tx, before, { state: 'past' });
   const installed = await updateVersion(tx, version, { state: 'in-force', installedAt: at });
@@ -177,12 +213,19 @@ export async function installVersion(
       content_sha256: version.contentSha256,
       format: version.format,
       report: JSON.stringify(version.report),
+      category: after.category,
+      covers_subdomains: after.subdomains === undefined ? null : Number(after.subdomains),
+      settings: settingsText(settingsOf(after)),
       revision,
     })
     .where('id', '=', list)
     .execute();
   await pruneVersions(tx, list, record.versionsKept ?? VERSIONS_KEPT);
-  return { version: installed, entries: [versionEntry('install', before, installed)] };
+  const entries = [versionEntry('install', before, installed)];
+  if (!hasScopeOf(installed, record)) {
+    entries.push({ action: 'update', kind: 'list', resource: list, before: record, after });
+  }
+  return { version: installed, entries };
 }
 
 /** What the audit log keeps of a version: enough to find it, and not its thousand names. */
@@ -202,7 +245,7 @@ export function versionEntry(
 }
 
 function summaryOf(one: ListVersion): object {
-  const { version, state, contentSha256, source, reasons, authors, approvers, report } = one;
-  const { entries } = report;
-  return { version, state, contentSha256, entries, source, reasons, authors, approvers };
+  const { version, state, contentSha256, scope, source, reasons, authors, approvers } = one;
+  const { entries } = one.report;
+  return { version, state, contentSha256, scope, entries, source, reasons, authors, approvers };
 }

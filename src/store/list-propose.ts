@@ -8,6 +8,7 @@ import {
   settleProposal,
 } from './list-proposals.ts';
 import type { GateFindings, ListReport } from './list-report.ts';
+import { SETTINGS_SOURCE } from './list-scope.ts';
 import { readListState, writeListState } from './list-states.ts';
 import { readVersions } from './list-version-rows.ts';
 import { readLists } from './records.ts';
@@ -58,7 +59,9 @@ export async function writeProposal(
     authors: isTakingUp ? (held?.authors ?? []) : [],
   });
   // The source has gone back to what is in force: nothing waits any more.
-  const isBack = outcome === 'unchanged' && reasons.length === 0 && !candidate.isTrusted;
+  const isOfContent = held?.source !== SETTINGS_SOURCE;
+  const isBack =
+    outcome === 'unchanged' && reasons.length === 0 && !candidate.isTrusted && isOfContent;
   const replaced = isBack ? await replaceHeld(tx, list, null) : [];
   const entries = [...settled.entries, ...replaced];
   if (entries.length > 0) await store.audit(tx, revision, context, entries);

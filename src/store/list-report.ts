@@ -4,6 +4,7 @@
  */
 
 import type { ListFormatName, RefusalReason } from '../blocklist/formats/list-format.ts';
+import type { ListScope } from './canonical-list.ts';
 
 export interface LineFault {
   readonly line: number;
@@ -87,16 +88,14 @@ export interface GateLimits {
 /** What a content is compared with. */
 export interface GateComparison {
   readonly list: string;
-  readonly category: string;
+  /** Of the candidate. */
+  readonly scope: ListScope;
   /** Null: the list has none yet. */
   readonly before: {
     readonly content: Uint8Array | ContentFile;
     readonly format: ListFormatName;
+    readonly scope: ListScope;
   } | null;
-  /** Null = as the format does. */
-  readonly coversSubdomains: boolean | null;
-  /** Names that are taken out of the list, and all below them; as `canonicalName` writes them. */
-  readonly except: readonly string[];
   /** Names that somebody has approved for good for this list. */
   readonly approved: readonly string[];
 }

@@ -62,3 +62,15 @@ export const LIST_TABLES = [
      primary key (list, name)
    ) strict, without rowid`,
 ];
+
+/** The fifth step: versions that were there already have the scope of their list. */
+export const LIST_SCOPES = [
+  `alter table list_versions add column scope text not null default ''`,
+  `update list_versions set scope = (
+     select json_object(
+       'category', category,
+       'subdomains', json(case covers_subdomains when 1 then 'true' when 0 then 'false' else 'null' end),
+       'except', json(coalesce(json_extract(settings, '$.except'), '[]'))
+     ) from lists where id = list
+   )`,
+];

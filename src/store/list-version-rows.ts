@@ -8,6 +8,7 @@
 
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { GateFindings, ListReport } from './list-report.ts';
+import type { ListScope } from './canonical-list.ts';
 import type { Db, ListVersionRow, ListVersionState } from './schema.ts';
 
 /** Who stands behind a version where two people are needed. */
@@ -24,6 +25,8 @@ export interface ListVersion extends Approvals {
   /** Empty: an own list without entries. */
   readonly contentSha256: string;
   readonly format: ListFormatName;
+  /** With which it was looked at; of that in force, and of that which was: what its list has, or had last. */
+  readonly scope: ListScope;
   /** Where it came from, for people. */
   readonly source: string;
   /** Who proposed it. */
@@ -72,7 +75,7 @@ export async function insertVersion(
     .where('list', '=', list)
     .executeTakeFirstOrThrow();
   const number = newest + 1;
-  const { authors, approvers, report, findings, reasons } = version;
+  const { authors, approvers, report, findings, reasons, scope } = version;
   await tx
     .insertInto('list_versions')
     .values({
@@ -88,6 +91,7 @@ export async function insertVersion(
       actor,
       approvals: JSON.stringify({ authors, approvers }),
       created_at: createdAt,
+      scope: JSON.stringify(scope),
     })
     .execute();
   const undecided = { installedAt: null, decidedBy: null, decidedAt: null };
@@ -98,7 +102,15 @@ export async function insertVersion(
 export type VersionChange = Partial<
   Pick<
     ListVersion,
-    'state' | 'installedAt' | 'decidedBy' | 'decidedAt' | 'approvers' | 'findings' | 'reasons'
+    | 'state'
+    | 'installedAt'
+    | 'decidedBy'
+    | 'decidedAt'
+    | 'authors'
+    | 'approvers'
+    | 'findings'
+    | 'reasons'
+    | 'scope'
   >
 >;
 
@@ -108,7 +120,7 @@ export async function updateVersion(
   change: VersionChange,
 ): Promise<ListVersion> {
   const after = { ...version, ...change };
-  const { authors, approvers, findings } = after;
+  const { authors, approvers, findings, scope } = after;
   await tx
     .updateTable('list_versions')
     .set({
@@ -119,6 +131,7 @@ export async function updateVersion(
       approvals: JSON.stringify({ authors, approvers }),
       findings: findings === null ? null : JSON.stringify(findings),
       reasons: JSON.stringify(after.reasons),
+      scope: JSON.stringify(scope),
     })
     .where('list', '=', version.list)
     .where('number', '=', version.version)
@@ -160,6 +173,7 @@ function toVersion(row: ListVersionRow): ListVersion {
     state: row.state,
     contentSha256: row.content_sha256,
     format: row.format as ListFormatName,
+    scope: JSON.parse(row.scope) as ListScope,
     source: row.source,
     actor: row.actor,
     ...(JSON.parse(row.approvals) as Approvals),

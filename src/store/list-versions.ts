@@ -5,8 +5,9 @@
  *     propose  ─▶ look (outside of the transaction) ─▶ gate ─▶ in force, held or refused
  *     approve  ─▶ a held version comes into force, once as many people agree as the list asks for
  *     reject   ─▶ it never does, nor does the same content by itself
- *     rollback ─▶ a version that was in force is so again, past all gates; the one that it replaces
- *                 counts as rejected, so that its source does not bring it back
+ *     rollback ─▶ a version that was in force is so again, past all gates, with its category and its
+ *                 exceptions; the one that it replaces counts as rejected, so that its source does not
+ *                 bring it back
  *
  * Every decision is audited; what changes the lists in force makes a revision.
  */
@@ -23,10 +24,22 @@ import type { AuditEntry } from './audit.ts';
 import { type ListRecord, type ListSourceKind, sourceOf } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
 import { isApproved, withApprover } from './list-approvals.ts';
-import { type ListCandidate, ListLooks, readGround, untilLooked } from './list-looks.ts';
+import {
+  type ListCandidate,
+  ListLooks,
+  LookMissing,
+  readGround,
+  untilLooked,
+} from './list-looks.ts';
 import { installVersion, replaceHeld, versionEntry } from './list-proposals.ts';
 import { type Proposal, refuseContent, writeProposal } from './list-propose.ts';
 import type { GateFindings } from './list-report.ts';
+import {
+  requireCategory,
+  scopeForRejected,
+  SETTINGS_SOURCE,
+  withExceptions,
+} from './list-scope.ts';
 import { type ListState, readListState, readListStates, writeListState } from './list-states.ts';
 import {
   type ListVersion,
@@ -126,37 +139,30 @@ export class ListVersions {
    * Lets a held or rejected version through.
    * @param always well-known names of it that shall hold no later update of this list
    * @returns the version: still held where another person has to approve it too
-   * @throws AppError `RESOURCE_UNKNOWN`, `VERSION_STATE`, `APPROVAL_NEEDS_ANOTHER`, `DOCUMENT_INVALID`
+   * @throws AppError `RESOURCE_UNKNOWN`, `VERSION_STATE`, `APPROVAL_NEEDS_ANOTHER`, `DOCUMENT_INVALID`,
+   *   `LIST_REFUSED` where a sealed one could not be opened any more
    */
   approve(
     context: WriteContext,
     place: VersionPlace,
     always: readonly string[] = [],
   ): Promise<VersionResult> {
-    return this.#store.write(context, async (tx) => {
-      const { stored, version } = await findVersion(tx, place);
-      requireState(version, ['held', 'rejected'], 'Approving');
-      const names = namesToApprove(version, always);
-      requireFit(stored, version, 'Approving');
-      this.#requireContent(version);
-      const { actor } = context;
-      const at = this.#store.now();
-      const approvers = withApprover(stored.record, version, actor);
-      const decided = { approvers, decidedBy: actor, decidedAt: at };
-      // One that was rejected waits again where one more has to approve it.
-      const replaced = version.state === 'held' ? [] : await replaceHeld(tx, place.list, null);
-      const approved = await updateVersion(tx, version, { ...decided, state: 'held' });
-      await this.#ownLists.resetEntries(tx, stored, approved.contentSha256);
-      const entries = [...replaced, approvalEntry(version, approved, names)];
-      if (!isApproved(stored.record, approved)) {
-        refuseNamesTooEarly(names);
-        return this.#settled(tx, context, this.#store.revision(), approved, entries);
+    let wanted: string | null = null;
+    let opened: string | null = null;
+    // Keys come and go while a sealed version waits; without its own nothing could be compiled any more.
+    const requireOpened = ({ format, contentSha256 }: ListVersion): void => {
+      if (format !== 'sealed' || contentSha256 === opened) return;
+      wanted = contentSha256;
+      throw new LookMissing();
+    };
+    return untilLooked(async () => {
+      if (wanted !== null) {
+        await this.#store.inspector.inspect(this.#store.contents.locate(wanted), 'sealed');
+        opened = wanted;
       }
-      await insertApprovedNames(tx, place.list, names, { actor, at });
-      const revision = this.#store.revision() + 1;
-      const installed = await installVersion(tx, stored.record, approved, { at, revision });
-      const all = [...entries, ...installed.entries];
-      return this.#settled(tx, context, revision, installed.version, all);
+      return this.#store.write(context, (tx) =>
+        this.#approve(tx, context, place, always, requireOpened),
+      );
     });
   }
 
@@ -194,16 +200,22 @@ export class ListVersions {
         );
       }
       requireFit(stored, version, 'Going back to');
+      // What was taken out since then, for somebody who could not reach it, stays open.
+      const scope = withExceptions(version.scope, stored.record.except ?? []);
+      await requireCategory(tx, stored.record, scope);
       this.#requireContent(version);
       const at = this.#store.now();
       const revision = this.#store.revision() + 1;
       const decided = { decidedBy: context.actor, decidedAt: at };
       const [left] = await readVersions(tx, { list, state: 'in-force' });
-      const target = await updateVersion(tx, version, decided);
+      const target = await updateVersion(tx, version, { ...decided, scope });
       const installed = await installVersion(tx, stored.record, target, { at, revision });
       const entries: AuditEntry[] = [versionEntry('rollback', left ?? null, installed.version)];
       if (left !== undefined) await updateVersion(tx, left, { ...decided, state: 'rejected' });
-      if (stored.record.own === true) entries.push(...(await replaceHeld(tx, list, null)));
+      const [held] = await readVersions(tx, { list, state: 'held' });
+      // It builds on what is left.
+      const isOfLeft = stored.record.own === true || held?.source === SETTINGS_SOURCE;
+      if (isOfLeft) entries.push(...(await replaceHeld(tx, list, null)));
       await this.#ownLists.resetEntries(tx, stored, version.contentSha256);
       return this.#settled(tx, context, revision, installed.version, entries);
     });
@@ -233,16 +245,13 @@ export class ListVersions {
       await this.version({ list, version: from }),
       await this.version({ list, version: to }),
     ];
-    const { record } = listOf(await this.#store.read(readLists), list);
     for (const version of [before, after]) this.#requireContent(version);
     const contentOf = ({ contentSha256 }: ListVersion) =>
       contentSha256 === '' ? new Uint8Array(0) : this.#store.contents.locate(contentSha256);
     const found = await this.#store.inspector.compare(contentOf(after), after.format, {
       list,
-      category: record.category,
-      before: { content: contentOf(before), format: before.format },
-      coversSubdomains: record.subdomains ?? null,
-      except: record.except ?? [],
+      scope: after.scope,
+      before: { content: contentOf(before), format: before.format, scope: before.scope },
       approved: [],
     });
     const { entries, entriesBefore, newlyBlocked, newlyOpened } = found;
@@ -311,6 +320,42 @@ export class ListVersions {
     return { revision, version };
   }
 
+  async #approve(
+    tx: Db,
+    context: WriteContext,
+    { list, version: number }: VersionPlace,
+    always: readonly string[],
+    requireOpened: (version: ListVersion) => void,
+  ): Promise<VersionResult> {
+    const { stored, version } = await findVersion(tx, { list, version: number });
+    requireState(version, ['held', 'rejected'], 'Approving');
+    const names = namesToApprove(version, always);
+    requireFit(stored, version, 'Approving');
+    const { record } = stored;
+    const scope = version.state === 'held' ? version.scope : scopeForRejected(record, version);
+    await requireCategory(tx, record, scope);
+    this.#requireContent(version);
+    const { actor } = context;
+    const at = this.#store.now();
+    const approvers = withApprover(stored.record, version, actor);
+    requireOpened(version);
+    const decided = { approvers, decidedBy: actor, decidedAt: at };
+    // One that was rejected waits again where one more has to approve it.
+    const replaced = version.state === 'held' ? [] : await replaceHeld(tx, list, null);
+    const approved = await updateVersion(tx, version, { ...decided, scope, state: 'held' });
+    await this.#ownLists.resetEntries(tx, stored, approved.contentSha256);
+    const entries = [...replaced, approvalEntry(version, approved, names)];
+    if (!isApproved(stored.record, approved)) {
+      refuseNamesTooEarly(names);
+      return this.#settled(tx, context, this.#store.revision(), approved, entries);
+    }
+    await insertApprovedNames(tx, list, names, { actor, at });
+    const revision = this.#store.revision() + 1;
+    const installed = await installVersion(tx, stored.record, approved, { at, revision });
+    const all = [...entries, ...installed.entries];
+    return this.#settled(tx, context, revision, installed.version, all);
+  }
+
   #requireContent({ list, version, contentSha256 }: ListVersion): void {
     if (contentSha256 === '' || this.#store.contents.has(contentSha256)) return;
     throw new AppError(
@@ -366,7 +411,7 @@ function requireState(
  * @throws AppError `VERSION_STATE`
  */
 function requireFit({ record, report }: StoredList, version: ListVersion, doing: string): void {
-  const isForeign = record.own === true && version.source !== OWN_SOURCE;
+  const isForeign = record.own === true && ![OWN_SOURCE, SETTINGS_SOURCE].includes(version.source);
   const fault = isForeign
     ? 'it came from elsewhere, before the list had entries of its own; valid: one of own entries'
     : sealedFault(record, report, version.report);

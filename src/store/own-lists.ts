@@ -34,6 +34,7 @@ import {
 import { replaceHeld, settleProposal } from './list-proposals.ts';
 import { type Proposal, writeProposal } from './list-propose.ts';
 import { emptyReport } from './list-report.ts';
+import { SETTINGS_SOURCE, withScope } from './list-scope.ts';
 import { type ListVersion, readVersions } from './list-version-rows.ts';
 import { type ListEntry, parseOwnContent, writeOwnContent } from './own-content.ts';
 import { listOf, readLists, type StoredList } from './records.ts';
@@ -156,14 +157,15 @@ export class OwnLists {
         const options = { source: OWN_SOURCE };
         const done = await writeProposal(this.#store, tx, context, candidate, look, options);
         await writeEntries(tx, list, before, left);
-        if (heldSha256 === contentSha256) {
+        if (heldSha256 === contentSha256 && held?.source !== SETTINGS_SOURCE) {
           // Without what has ended it is what is in force.
           const replaced = await replaceHeld(tx, list, null);
           await this.#store.audit(tx, done.revision, context, replaced);
         } else if (held !== undefined) {
           const waiting = { ...candidate, contentSha256: heldSha256 };
           const { report } = findLook(looks, waiting, fresh);
-          await this.#holdAgain(tx, context, waiting, { ...held, report }, done.revision);
+          const asHeld = { ...waiting, record: withScope(record, held.scope) };
+          await this.#holdAgain(tx, context, asHeld, { ...held, report }, done.revision);
         }
         return done;
       });

@@ -95,6 +95,8 @@ interface ListVersionTable {
   /** Who approved it last, rejected it or went back to it. */
   decided_by: string | null;
   decided_at: string | null;
+  /** `ListScope` as JSON. */
+  scope: string;
 }
 
 interface ListStateTable {

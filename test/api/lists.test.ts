@@ -210,3 +210,24 @@ describe('entries of an own list', () => {
     expect(codeOf(answer)).toEqual([409, 'LIST_NOT_OWN']);
   });
 });
+
+test('settings that would make a list one of the law need an operator, when they are approved as well', async () => {
+  const house = await aListApi();
+  const { ask, store } = house;
+  await aListInForce(house, { approvals: 2 });
+  await store.listVersions.approve({ actor: 'another' }, { list: 'a', version: 1 });
+  await store.applyDocument({ categories: [{ id: 'court', class: 'law' }] }, { actor: 'another' });
+  const contentSha256 = namesContent(store, manyNames(10));
+  const body = { category: 'court', contentSha256, approvals: 2 };
+  const put = await ask('PUT', '/api/v1/lists/a', body);
+  expect(put.json()).toMatchObject({ held: [{ list: 'a', version: 2 }] });
+  expect((await ask('GET', `${VERSIONS}/2`)).json()).toMatchObject({
+    ...{ source: 'settings', scope: { category: 'court', subdomains: null, except: [] } },
+    reasons: [expect.stringContaining('category'), expect.stringContaining('two people')],
+  });
+  const approve = async (role: string): Promise<Answer> =>
+    ask('POST', `${VERSIONS}/2/approve`, {}, { headers: await bearerOf(ask, role) });
+  expect((await approve('editor')).statusCode).toBe(403);
+  expect((await approve('operator')).json()).toMatchObject({ state: 'in-force' });
+  expect((await ask('GET', '/api/v1/lists/a')).json()).toMatchObject({ category: 'court' });
+});

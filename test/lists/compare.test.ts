@@ -16,7 +16,7 @@ function compareLists(
 ): GateFindings {
   return compareContents({
     ...{ before, candidate, protectedLists: [PROTECTED], otherLists: () => [] },
-    ...{ known: [], asked: [], approved: [] },
+    ...{ known: [], asked: [], approved: [], isMoved: false },
     ...more,
   });
 }

@@ -25,10 +25,8 @@ async function aStoreWithLists(): Promise<Store> {
   return store;
 }
 
-const COMPARISON: GateComparison = {
-  ...{ list: 'new', category: 'video', before: null, coversSubdomains: null },
-  ...{ except: [], approved: [] },
-};
+const SCOPE = { category: 'video', subdomains: null, except: [] };
+const COMPARISON: GateComparison = { list: 'new', scope: SCOPE, before: null, approved: [] };
 
 describe('a comparison', () => {
   test('knows popular names, and what other lists of the category have already', async () => {
@@ -57,7 +55,7 @@ describe('a comparison', () => {
     expect(found.neverListable).toEqual([
       { name: 'chat.help.example.org', line: 2, reason: 'protected' },
     ]);
-    const own = { ...COMPARISON, category: 'protected' };
+    const own = { ...COMPARISON, scope: { ...SCOPE, category: 'protected' } };
     expect((await inspector.compare(content, 'domains', own)).neverListable).toEqual([]);
   });
 
@@ -65,7 +63,11 @@ describe('a comparison', () => {
     const store = await aStoreWithLists();
     const sha256 = aContent(store, 'a.example\nb.example\n');
     const file = { sha256, path: store.contents.pathOf(sha256) };
-    const before = { content: Buffer.from('a.example\n'), format: 'domains' as const };
+    const before = {
+      content: Buffer.from('a.example\n'),
+      format: 'domains' as const,
+      scope: SCOPE,
+    };
     const inspector = createInspector(store.dataDir);
     const found = await inspector.compare(file, 'domains', { ...COMPARISON, before });
     expect(found).toMatchObject({

@@ -6,7 +6,7 @@
 import { Type } from 'typebox';
 import { CategorySchema, SHA256_PATTERN } from '../../store/document.ts';
 import type { ListVersion } from '../../store/list-version-rows.ts';
-import type { VersionResult } from '../../store/list-versions.ts';
+import type { VersionPlace, VersionResult } from '../../store/list-versions.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { checkListRole } from '../list-role.ts';
@@ -25,6 +25,16 @@ const versionFields = {
   contentSha256: Type.String({ pattern: `${SHA256_PATTERN}|^$`, description: 'empty: no entries' }),
   format: Type.String(),
   entries: count,
+  scope: Type.Object(
+    {
+      category: Type.String(),
+      subdomains: Type.Union([Type.Boolean(), Type.Null()], {
+        description: 'null: as the format does',
+      }),
+      except: Type.Array(Type.String()),
+    },
+    { description: 'what the list is, or becomes, with it' },
+  ),
   source: Type.String({ description: 'where it came from' }),
   actor: Type.String(),
   authors: people,
@@ -187,6 +197,8 @@ function addDecidingRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
   const { listVersions } = controlPlane.store;
   const config = { access: 'editor' } as const;
   const shared = { tags, querystring: WaitSchema, response: { 200: DecidedSchema } };
+  const categoryOf = async (place: VersionPlace): Promise<string> =>
+    (await listVersions.version(place)).scope.category;
   const answer = async (
     { version: decided, revision }: VersionResult,
     request: Parameters<typeof publishWritten>[2],
@@ -210,9 +222,9 @@ function addDecidingRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
     },
     async (request) => {
       const { id, version: number } = request.params;
-      await checkListRole(request, controlPlane, id);
-      const context = writeContextOf(request, { kind: 'list', id });
       const place = { list: id, version: number };
+      await checkListRole(request, controlPlane, id, await categoryOf(place));
+      const context = writeContextOf(request, { kind: 'list', id });
       const result = await listVersions.approve(context, place, request.body.always ?? []);
       return answer(result, request, request.query.wait === true);
     },
@@ -249,7 +261,10 @@ function addDecidingRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
     },
     async (request) => {
       const { id } = request.params;
-      await checkListRole(request, controlPlane, id);
+      const past = await listVersions.versions({ list: id });
+      for (const one of past.filter(({ installedAt }) => installedAt !== null)) {
+        await checkListRole(request, controlPlane, id, one.scope.category);
+      }
       const context = writeContextOf(request, { kind: 'list', id });
       const target = { list: id, version: request.body.version ?? null };
       const result = await listVersions.rollback(context, target);
@@ -320,6 +335,7 @@ function toAnswer(one: ListVersion) {
     contentSha256: one.contentSha256,
     format: one.format,
     entries: one.report.entries,
+    scope: one.scope,
     source: one.source,
     actor: one.actor,
     authors: one.authors,
