@@ -1,17 +1,10 @@
 /**
- * The compile thread as the main thread sees it: jobs go in, results come back. The thread is
- * started for the first job and ended after a quiet while, which gives all its memory back.
- *
- *     asked ─▶ waiting: compilations first, then first come ─▶ running: at most one ─▶ done, or failed
- *
- * The thread has one job at a time, so whatever happens to it happens to that job alone: where it
- * dies or is stuck, the job fails and the next one gets a new thread.
+ * The compile thread as the main thread sees it (`job-thread`). A child's bedtime does not wait for an
+ * editor who looks at a list: while the thread reads lists for somebody, a second one compiles.
  */
 
-import { Worker } from 'node:worker_threads';
 import { assert } from '../lib/assert.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { AppError } from '../lib/errors.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { AskedName } from '../lists/compare.ts';
@@ -30,20 +23,8 @@ import type {
   GateFindings,
   ListReport,
 } from '../store/list-report.ts';
-import type {
-  CompileDone,
-  CompilerDone,
-  CompilerRequest,
-  CompilerResponse,
-  ListEvidence,
-} from './messages.ts';
-
-const IDLE_MS = 10_000;
-/**
- * From the moment when a job has the thread. Twenty million names take less than a minute; a thread
- * that needs longer is stuck.
- */
-const JOB_DEADLINE_MS = 600_000;
+import { JobThread } from './job-thread.ts';
+import type { CompileDone, CompilerDone, CompilerRequest, ListEvidence } from './messages.ts';
 
 const BUILT_ENTRY = new URL('compile-thread.js', import.meta.url);
 
@@ -57,12 +38,6 @@ export interface CompilerOptions {
   readonly sealing?: () => SealingKeys;
 }
 
-interface Job {
-  readonly request: CompilerRequest;
-  readonly resolve: (done: CompilerDone) => void;
-  readonly reject: (error: AppError) => void;
-}
-
 export class Compiler implements ContentInspector {
   /** The names that are asked for most, the most asked first; whoever knows them says how to ask. */
   askedNames: () => readonly AskedName[] = () => [];
@@ -71,22 +46,22 @@ export class Compiler implements ContentInspector {
   readonly #options: CompilerOptions;
   readonly #clock: Clock;
   readonly #sealing: () => SealingKeys;
-  #waiting: Job[] = [];
-  #running: Job | null = null;
-  #deadline: NodeJS.Timeout | null = null;
-  #thread: Worker | null = null;
+  readonly #thread: JobThread;
+  /** For compilations only, where the other one reads lists; the memory of both is needed then. */
+  readonly #secondThread: JobThread;
   #jobNumber = 0;
   /** By SHA-256 of the content. */
   readonly #looks = new Map<string, LookProgress>();
-  #idleTimer: NodeJS.Timeout | null = null;
   #lastSearch: Promise<unknown> = Promise.resolve();
   #usage: Promise<UsageReport> | null = null;
-  #isClosed = false;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#sealing = options.sealing ?? (() => NO_SEALING_KEYS);
+    const { entry = BUILT_ENTRY } = options;
+    this.#thread = new JobThread(entry);
+    this.#secondThread = new JobThread(entry);
   }
 
   /**
@@ -98,7 +73,9 @@ export class Compiler implements ContentInspector {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
     const nowSeconds = Math.floor(this.#clock.wallMs() / 1000);
-    const done = await this.#run({
+    const isTaken = this.#thread.isReadingLists || this.#secondThread.isBusy;
+    const thread = isTaken ? this.#secondThread : this.#thread;
+    const done = await thread.run({
       kind: 'compile',
       job,
       dataDir,
@@ -135,7 +112,7 @@ export class Compiler implements ContentInspector {
 
   /**
    * Finds the lines that put a name into categories, in the contents of the newest revision. Many may
-   * be asked for at a time, and each reads whole lists: so one of them at most stands before a compilation.
+   * be asked for at a time, and each reads whole lists: so one of them at most stands before another job.
    * @param name lower-cased wire octets with the root
    */
   async findEvidence(
@@ -220,107 +197,14 @@ export class Compiler implements ContentInspector {
   }
 
   /**
-   * Ends the thread for good; a job that runs is given up, and the set on the disk stays what it
+   * Ends the threads for good; a job that runs is given up, and the set on the disk stays what it
    * was. Later jobs are refused: a thread that started now would keep the process from ending.
    */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    const given = this.#waiting;
-    this.#waiting = [];
-    this.#takeRunning()?.reject(stopping());
-    for (const { reject } of given) reject(stopping());
-    await this.#endThread();
-  }
-
-  async #endThread(): Promise<void> {
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-    const thread = this.#thread;
-    this.#thread = null;
-    await thread?.terminate();
+    await Promise.all([this.#thread.close(), this.#secondThread.close()]);
   }
 
   #run(request: CompilerRequest): Promise<CompilerDone> {
-    if (this.#isClosed) return Promise.reject(stopping());
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject });
-      this.#startNext();
-    });
+    return this.#thread.run(request);
   }
-
-  #startNext(): void {
-    if (this.#running !== null) return;
-    const job = this.#takeWaiting();
-    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-    if (job === undefined) {
-      this.#idleTimer = setTimeout(() => void this.#endThread(), IDLE_MS);
-      this.#idleTimer.unref();
-      return;
-    }
-    this.#running = job;
-    this.#deadline = setTimeout(() => {
-      void this.#endThread();
-      this.#failRunning(`it took longer than ${JOB_DEADLINE_MS} ms`);
-    }, JOB_DEADLINE_MS);
-    this.#thread ??= this.#startThread();
-    this.#thread.postMessage(job.request);
-  }
-
-  /** A child's bedtime does not wait for an editor who asks what lists are good for. */
-  #takeWaiting(): Job | undefined {
-    const compilation = this.#waiting.findIndex(({ request }) => request.kind === 'compile');
-    return this.#waiting.splice(Math.max(0, compilation), 1)[0];
-  }
-
-  #startThread(): Worker {
-    const thread = new Worker(this.#options.entry ?? BUILT_ENTRY, { name: 'compiler' });
-    let cause = 'the compile thread ended';
-    thread.on('message', (response: CompilerResponse) => {
-      // A thread that was given up may have had its answer under way.
-      if (this.#thread === thread) this.#receive(response);
-    });
-    thread.on('error', (error: Error) => {
-      cause = error.message;
-    });
-    thread.on('exit', () => {
-      if (this.#thread !== thread) return;
-      this.#thread = null;
-      this.#failRunning(cause);
-    });
-    return thread;
-  }
-
-  #receive(response: CompilerResponse): void {
-    const job = this.#takeRunning();
-    assert(job?.request.job === response.job, 'the thread answers the one job that it has');
-    if (response.kind === 'failed') {
-      const { code, message, faults } = response;
-      job.reject(new AppError(code, message, { faults }));
-    } else {
-      job.resolve(response);
-    }
-    this.#startNext();
-  }
-
-  /** Those that wait go on, with a new thread. */
-  #failRunning(cause: string): void {
-    const job = this.#takeRunning();
-    if (job === null) return;
-    job.reject(failed(cause));
-    this.#startNext();
-  }
-
-  #takeRunning(): Job | null {
-    if (this.#deadline !== null) clearTimeout(this.#deadline);
-    const job = this.#running;
-    this.#running = null;
-    return job;
-  }
-}
-
-function failed(cause: string): AppError {
-  return new AppError('COMPILE_FAILED', `Working on the compile thread: ${cause}`);
-}
-
-function stopping(): AppError {
-  return new AppError('STOPPING', 'Working on the compile thread: the server is stopping');
 }

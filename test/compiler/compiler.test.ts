@@ -20,13 +20,15 @@ test('a compilation goes before looks and searches that wait, and usage is read 
   const compiler = new Compiler({ entry, dataDir: '/nowhere' });
   onTestFinished(() => compiler.close());
   const look = () => compiler.inspect(Uint8Array.of(0), 'domains');
+  const profile = compiler.compileProfile([1, 2], 1, 0);
   const looks = [look(), look()];
   const usages = [compiler.usage(), compiler.usage()];
   const compiled = compiler.compile([1, 2], null);
+  expect((await profile).byteLength).toBe(1);
   expect((await compiled).revision).toBe(2);
-  expect(await Promise.all(looks)).toEqual([{ entries: 1 }, { entries: 3 }]);
-  expect(await Promise.all(usages)).toEqual([{ askedNames: 4 }, { askedNames: 4 }]);
-  expect(await compiler.usage()).toEqual({ askedNames: 5 });
+  expect(await Promise.all(looks)).toEqual([{ entries: 3 }, { entries: 4 }]);
+  expect(await Promise.all(usages)).toEqual([{ askedNames: 5 }, { askedNames: 5 }]);
+  expect(await compiler.usage()).toEqual({ askedNames: 6 });
 });
 
 /** More than half of the deadline of a job. */
@@ -75,6 +77,17 @@ describe('the deadline of a job', () => {
       expect(await jobs[index]).toEqual({ entries: index + 1 });
     }
   });
+});
+
+test('a compilation waits for nobody who reads a list: it has a thread of its own meanwhile', async () => {
+  const { compiler, jobs, open } = gatedJobs(2);
+  const compiled = [compiler.compile([1, 2], null), compiler.compile([1, 2], null)];
+  expect((await Promise.all(compiled)).map(({ revision }) => revision)).toEqual([3, 4]);
+  open(0, DONE);
+  open(1, DONE);
+  expect(await Promise.all(jobs)).toEqual([{ entries: 1 }, { entries: 2 }]);
+  // Nobody is in its way any more.
+  expect((await compiler.compile([1, 2], null)).revision).toBe(5);
 });
 
 test('the death of the thread is the fault of the job that it had', async () => {

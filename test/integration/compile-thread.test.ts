@@ -62,7 +62,7 @@ it('the API answers while a large list is accepted and compiled', async () => {
 }, 60_000);
 
 it.runIf(process.platform === 'linux')(
-  'only the compile thread gives way to others',
+  'only the compile thread, which looks at the list too, gives way to others',
   async () => {
     const server = await aServer();
     await server.apply(await aLargeDocument(server));
