@@ -162,6 +162,14 @@ export function listOf(lists: ReadonlyMap<string, StoredList>, id: string): Stor
   throw new AppError('RESOURCE_UNKNOWN', `There is no list "${id}"`);
 }
 
+/**
+ * Whether a document can say what the list is. One whose only upload was rejected has nothing that may be
+ * named as its content: whoever applies that again would put it forward again.
+ */
+export function isExported({ record, contentSha256, heldVersion }: StoredList): boolean {
+  return contentSha256 !== '' || heldVersion !== null || sourceOf(record) !== 'contentSha256';
+}
+
 export async function readPlans(db: Db): Promise<Map<string, StoredPlan>> {
   const rows = await db.selectFrom('plans').selectAll().orderBy('id').execute();
   const rules = await readRulesOf(db, 'plan', null);

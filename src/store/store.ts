@@ -37,6 +37,7 @@ import { listChanges, readStock } from './planned-changes.ts';
 import { type ProfileOwner, readProfileNumbers, readProfileOwners } from './profile-owners.ts';
 import {
   BATCH_ROWS,
+  isExported,
   readCategories,
   readCategoryIds,
   readLists,
@@ -269,7 +270,7 @@ export class Store {
       }
       const document = {
         categories: [...(await readCategories(tx)).values()].map(({ record }) => record),
-        lists: [...(await readLists(tx)).values()].map(({ record }) => record),
+        lists: [...(await readLists(tx)).values()].filter(isExported).map(({ record }) => record),
         services: [...(await readServices(tx)).values()].map(({ record }) => record),
         plans: [...(await readPlans(tx)).values()].map(({ record }) => record),
         subscribers,

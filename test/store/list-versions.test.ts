@@ -208,7 +208,8 @@ describe('apply', () => {
     ];
     const document = { categories: [{ id: 'other' }], lists, plans: [{ id: 'kids' }] };
     const dry = await store.applyDocument(document, ANNA, { isDryRun: true });
-    const reasons = [expect.stringContaining('google.example')];
+    const moved = 'its category is "other" instead of "adult"';
+    const reasons = [moved, expect.stringContaining('google.example')];
     expect(dry.held).toEqual([{ list: 'a', version: null, reasons }]);
     expect(await statesOf(store)).toEqual({ 1: 'in-force' });
 
@@ -216,7 +217,8 @@ describe('apply', () => {
     expect(result).toMatchObject({ revision: 2, held: [{ list: 'a', version: 2, reasons }] });
     expect((await store.lists()).get('a')).toMatchObject({
       ...{ contentSha256: before, heldVersion: 2 },
-      record: { category: 'other', origin: 'new', contentSha256: before },
+      // Whoever approves the content has seen what it blocks in the new category.
+      record: { category: 'adult', origin: 'new', contentSha256: before },
     });
     expect((await store.plans()).has('kids')).toBe(true);
     expect(await auditActions(store)).toEqual(['anna hold a/2']);
@@ -269,6 +271,20 @@ describe('apply', () => {
     expect(again).toMatchObject({ revision, changes: [] });
     expect(await statesOf(store)).toEqual({ 1: 'in-force', 2: 'held' });
     expect(await store.exportDocument()).toEqual(exported);
+  });
+
+  test('of what is exported puts no rejected content forward again', async () => {
+    const store = await aListStore();
+    await aListInForce(store);
+    const two = aList(store, ['x.example'], { id: 'two', approvals: 2 });
+    await store.applyDocument({ lists: [two] }, ANNA);
+    await store.listVersions.reject(BORIS, { list: 'two', version: 1 });
+    const exported = await store.exportDocument();
+    expect(exported.lists.map(({ id }) => id)).toEqual(['a']);
+    expect(JSON.stringify(exported)).not.toContain(two.contentSha256);
+    const again = await store.applyDocument(exported, ANNA);
+    expect(again).toMatchObject({ changes: [], held: [] });
+    expect((await store.lists()).has('two')).toBe(true);
   });
 
   test('that names another format reads the same content anew, through the gate', async () => {
