@@ -66,6 +66,8 @@ export interface Status {
     readonly compileOctetsMax: number | null;
   };
   readonly sealedLists: readonly SealedListStatus[];
+  /** Ids of those of the policy that have no version in force: nothing of them is blocked. */
+  readonly missingSealedLists: readonly string[];
   /** The last compile or publish that failed while the old state stayed in force. */
   readonly lastFailure: {
     readonly at: string;
@@ -274,8 +276,8 @@ export interface ControlPlane {
    * @throws AppError `EXPLAIN_INVALID` with every fault, `RESOURCE_UNKNOWN`, `NOT_READY`
    */
   decideNames(question: DecisionsQuestion): Promise<Decisions>;
-  /** Ids of the lists, and of services as `service:ID`, that put a name into these categories. */
-  findLists(name: string, categories: readonly string[]): Promise<readonly string[]>;
+  /** What puts a name into these categories: lists, and services as `service:ID`, each with the line. */
+  findLists(name: string, categories: readonly string[]): Promise<readonly ListEvidence[]>;
   /**
    * What the workers decide with for a profile.
    * @throws AppError `NOT_READY` before the first images

@@ -98,7 +98,7 @@ export class SealedWatch {
   check(): void {
     const { clock, log, freshnessSeconds } = this.#options;
     const nowMs = clock.wallMs();
-    const missing = this.#missing();
+    const missing = this.missing();
     for (const list of this.#alarms.keys()) {
       if (!this.#installed.has(list) && !missing.includes(list)) this.#alarms.delete(list);
     }
@@ -140,6 +140,11 @@ export class SealedWatch {
     });
   }
 
+  /** Those that the policy has, and nobody decides with. */
+  missing(): readonly string[] {
+    return this.#wanted.filter((list) => !this.#installed.has(list));
+  }
+
   /** What may be attested of a list; null where no version of it is in force everywhere. */
   versionInForce(list: string, workers: number): AttestedVersion | null {
     const found = this.#installed.get(list);
@@ -157,7 +162,7 @@ export class SealedWatch {
       gauge(list, 'serial', 'The version in force', serial),
       gauge(list, 'names', 'Names of the version in force', names),
     ]);
-    return [...inForce, ...this.#missing().map((list) => overdueGauge(list, true))];
+    return [...inForce, ...this.missing().map((list) => overdueGauge(list, true))];
   }
 
   /** Notes the alarm where it is due. */
@@ -167,10 +172,6 @@ export class SealedWatch {
     if (isSame && (freshness === 'fresh' || nowMs - last.atMs < REPEAT_MS)) return false;
     this.#alarms.set(list, { freshness, atMs: nowMs });
     return true;
-  }
-
-  #missing(): readonly string[] {
-    return this.#wanted.filter((list) => !this.#installed.has(list));
   }
 
   #records(): readonly SealedRecord[] {

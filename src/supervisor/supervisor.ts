@@ -11,6 +11,7 @@
 
 import { readAddressFingerprint } from '../compiler/address-fingerprint.ts';
 import type { Compiler } from '../compiler/compiler.ts';
+import type { ListEvidence } from '../compiler/messages.ts';
 import { loadSeed } from '../compiler/seed-file.ts';
 import { findRestartKeys } from '../config/config.ts';
 import type { Config } from '../config/config.ts';
@@ -336,6 +337,7 @@ export class Supervisor implements ControlPlane {
         compileOctetsMax: compiled?.octetsMax ?? null,
       },
       sealedLists: this.#sealedWatch.states(),
+      missingSealedLists: this.#sealedWatch.missing(),
       lastFailure,
     };
   }
@@ -348,9 +350,8 @@ export class Supervisor implements ControlPlane {
     return this.#bulkDecisions.decide(question, this.#publisher.inForce, this.#config);
   }
 
-  async findLists(name: string, categories: readonly string[]): Promise<readonly string[]> {
-    const places = await this.#compiler.findEvidence(nameToWire(name), categories);
-    return places.map(({ list }) => list);
+  findLists(name: string, categories: readonly string[]): Promise<readonly ListEvidence[]> {
+    return this.#compiler.findEvidence(nameToWire(name), categories);
   }
 
   async policyInForce(subscriber: string, profile: string): Promise<PolicyInForce> {

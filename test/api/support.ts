@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiInstance } from '../../src/api/api-instance.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { ListEvidence } from '../../src/compiler/messages.ts';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { type Clock, systemClock } from '../../src/lib/clock.ts';
 import { AppError } from '../../src/lib/errors.ts';
@@ -103,6 +104,7 @@ export class FakeControlPlane implements ControlPlane {
         compileOctetsMax: null,
       },
       sealedLists: [],
+      missingSealedLists: [],
       lastFailure: null,
     };
   }
@@ -149,8 +151,10 @@ export class FakeControlPlane implements ControlPlane {
     return Promise.resolve({ revision: this.store.revision, items });
   }
 
-  findLists(_name: string, categories: readonly string[]): Promise<readonly string[]> {
-    return Promise.resolve(categories.flatMap((category) => this.listsOf.get(category) ?? []));
+  findLists(name: string, categories: readonly string[]): Promise<readonly ListEvidence[]> {
+    const lists = categories.flatMap((category) => this.listsOf.get(category) ?? []);
+    const place = { version: 1, since: null, content: '', line: 7, text: name };
+    return Promise.resolve(lists.map((list) => ({ list, ...place })));
   }
 
   policyInForce(): Promise<PolicyInForce> {

@@ -171,6 +171,9 @@ describe('appeal', () => {
   async function anAppeal() {
     const server = await aServer();
     server.controlPlane.listsOf.set('adult', ['adult-a']);
+    const list = (await server.store.lists()).get('adult-a')!.record;
+    const lists = [{ ...list, gate: { shrinkPercentMax: 50 } }];
+    await server.store.applyDocument({ lists }, { actor: 'anna' });
     const made = await server.store.appeals.make({
       name: 'one.example.org',
       category: 'adult',
@@ -182,6 +185,8 @@ describe('appeal', () => {
 
   test('list shows what strangers wrote without what a terminal would obey', async () => {
     const { run: command, id } = await anAppeal();
+    const shown = (await command('appeal', 'show', id)).out;
+    expect(shown).toMatch(/look \[2J here now\n\nadult-a, line 7: one\.example\.org$/);
     const { out } = await command('appeal', 'list');
     expect(out.split('\n')).toHaveLength(2);
     expect(out).toContain(id);
@@ -195,7 +200,8 @@ describe('appeal', () => {
     expect((await store.appeals.find(id))?.contact).toBeNull();
     const accepted = await command('appeal', 'accept', id, '--answer', 'You are right.');
     expect(accepted).toMatchObject({ code: 0, err: '' });
-    expect(accepted.out).toContain('accepted; corrected adult-a; revision 3, in force');
+    expect(accepted.out).toContain('accepted; adult-a now except one.example.org; it was blocked by');
+    expect(accepted.out).toContain('adult-a, line 7: one.example.org; revision 4, in force');
     const appeal = { name: 'two.example.org', category: 'adult', message: '', contact: null };
     const second = await store.appeals.make(appeal);
     expect((await command('appeal', 'deny', second.id)).err).toContain('--answer');

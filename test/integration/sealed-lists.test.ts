@@ -44,11 +44,16 @@ let sha256 = '';
 const at = (name: string): string => join(folder, name);
 
 /** Seals the list anew. @returns octets of the file */
-async function seal(serial: number, names: readonly string[] = [FIRST, SECOND, THIRD]) {
+async function seal(
+  serial: number,
+  names: readonly string[] = [FIRST, SECOND, THIRD],
+  list = 'court',
+  key = 'court',
+) {
   writeFileSync(at('names.txt'), `${names.join('\n')}\n`);
   const result = await runCommand([
-    ...['list', 'seal', at('names.txt'), at('court.sealed'), '--list', 'court'],
-    ...['--key-id', 'court-key', '--key-file', at('court.key')],
+    ...['list', 'seal', at('names.txt'), at('court.sealed'), '--list', list],
+    ...['--key-id', `${key}-key`, '--key-file', at(`${key}.key`)],
     ...['--publisher', 'ministry', '--sign-key-file', at('ministry.key')],
     ...['--serial', String(serial)],
   ]);
@@ -283,7 +288,9 @@ describe('without its key', () => {
     expect((await server.api('GET', '/status')).body).toMatchObject({
       isReady: false,
       lastFailure: { code: 'SEALING_KEY_MISSING' },
+      missingSealedLists: ['court'],
     });
+    expect(await metrics()).toContain('stairgate_sealed_list_overdue{list="court"} 1\n');
     writeConfig(KEYS() + PUBLISHERS());
     expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
     expect((await ask(FIRST, STRANGER)).rcode).toBe('NXDOMAIN');
@@ -294,5 +301,67 @@ describe('without its key', () => {
     await server.end('SIGTERM');
     server = await start();
     expect((await ask(FIRST, STRANGER)).rcode).toBe('NXDOMAIN');
+  });
+});
+
+describe('a list for which two people are needed', () => {
+  const ORDERS = { id: 'orders', category: 'court', sealed: true, approvals: 2 };
+  const [ORDERED, NEXT] = ['velvetharbour4.example.com', 'copperlark6.example.com'];
+  let anna = '';
+
+  async function propose(serial: number, names: readonly string[], key = 'court') {
+    const contentSha256 = await server.upload(await seal(serial, names, 'orders', key));
+    const answer = await server.apply({ lists: [{ ...ORDERS, contentSha256 }] });
+    expect(answer).toMatchObject({ status: 200, body: { held: [{ list: 'orders' }] } });
+    return (answer.body['held'] as readonly [{ readonly version: number }])[0].version;
+  }
+
+  async function approve(version: number, secret: string | null) {
+    const path = `/lists/orders/versions/${version}/approve?wait=true`;
+    return secret === null ? server.api('POST', path, {}) : server.api('POST', path, {}, secret);
+  }
+
+  beforeAll(async () => {
+    expect(await runCommand(['list', 'new-key', at('next.key')])).toMatchObject({ code: 0 });
+    const { body } = await server.api('POST', '/tokens', { id: 'anna', role: 'operator' });
+    anna = body['secret'] as string;
+  });
+
+  it('takes none of its versions before another one than its author has approved it', async () => {
+    const first = await propose(1, [ORDERED]);
+    expect((await ask(ORDERED, STRANGER)).rcode).toBe('NOERROR');
+    expect(await approve(first, null)).toMatchObject({
+      status: 409,
+      body: { code: 'APPROVAL_NEEDS_ANOTHER' },
+    });
+    expect(await approve(first, anna)).toMatchObject({ status: 200, body: { state: 'in-force' } });
+    expect((await ask(ORDERED, STRANGER)).rcode).toBe('NXDOMAIN');
+    const second = await propose(2, [ORDERED, NEXT]);
+    expect((await ask(NEXT, STRANGER)).rcode).toBe('NOERROR');
+    expect(await approve(second, anna)).toMatchObject({ status: 200 });
+    expect((await ask(NEXT, STRANGER)).rcode).toBe('NXDOMAIN');
+    const back = await server.api('POST', '/lists/orders/rollback', {}, anna);
+    expect(back).toMatchObject({ status: 409, body: { code: 'VERSION_STATE' } });
+    const texts = (await apiTexts()) + JSON.stringify(await server.api('GET', '/list-versions'));
+    expect(findIn(Buffer.from(texts), [ORDERED, NEXT])).toEqual([]);
+  });
+
+  it('takes none whose key is gone when it is approved, and other changes go on', async () => {
+    const keys = `  keys: [{ id: court-key, file: ${at('court.key')} }, { id: next-key, file: ${at('next.key')} }]\n`;
+    writeConfig(keys + PUBLISHERS());
+    expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
+    const third = await propose(3, [ORDERED], 'next');
+    writeConfig(KEYS() + PUBLISHERS());
+    expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
+    const refused = await approve(third, anna);
+    expect(refused).toMatchObject({ status: 422, body: { code: 'LIST_REFUSED' } });
+    expect(JSON.stringify(refused.body)).toContain('next-key');
+    const applied = await server.apply({ plans: [{ id: 'open', deny: ['denied.example.net'] }] });
+    expect(applied).toMatchObject({ status: 200, body: { isInForce: true } });
+    expect((await ask(NEXT, STRANGER)).rcode).toBe('NXDOMAIN');
+    writeConfig(keys + PUBLISHERS());
+    expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
+    expect(await approve(third, anna)).toMatchObject({ status: 200 });
+    expect((await ask(NEXT, STRANGER)).rcode).toBe('NOERROR');
   });
 });

@@ -102,6 +102,7 @@ describe('the watch over sealed lists', () => {
     await watch.round();
     const missing = 'error court: a sealed list has no version in force: nothing of it is blocked';
     expect(takeLines()).toEqual([missing]);
+    expect([watch.missing(), watch.states()]).toEqual([['court'], []]);
     expect(watch.samples()).toMatchObject([
       { name: 'stairgate_sealed_list_overdue', labels: { list: 'court' }, value: 1 },
     ]);

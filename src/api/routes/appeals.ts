@@ -7,9 +7,13 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { ListEvidence } from '../../compiler/messages.ts';
 import { AppError } from '../../lib/errors.ts';
+import { quote } from '../../lib/quote.ts';
 import type { StoredAppeal } from '../../store/appeals.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
+import type { HeldList } from '../../store/list-changes.ts';
+import { canonicalName } from '../../store/rule-name.ts';
 import { ID_PATTERN } from '../../store/document.ts';
 import { humanText } from '../../store/human-text.ts';
 import type { StoredList } from '../../store/records.ts';
@@ -44,6 +48,14 @@ const answer = humanText({
 const AcceptSchema = Type.Object(
   {
     answer: Type.Optional(answer),
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1_000,
+        description:
+          'that the lists except, with all below it: that of the appeal (default) or one above it',
+      }),
+    ),
     categories: Type.Optional(
       Type.Array(Type.String({ pattern: ID_PATTERN }), {
         minItems: 1,
@@ -55,9 +67,16 @@ const AcceptSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const entries = Type.Array(
+  Type.Object({ list: Type.String(), line: Type.Integer(), text: Type.String() }),
+  { description: 'what blocks the name: it, or a name above it' },
+);
+
 const AcceptedSchema = Type.Object({
   answered: Type.Integer({ description: 'appeals about the name, this one with them' }),
+  name: Type.String({ description: 'that is excepted' }),
   lists: Type.Array(Type.String(), { description: 'that have the name as an exception now' }),
+  entries,
   ...written,
 });
 
@@ -89,12 +108,30 @@ export function addAppealRoutes(app: ApiInstance, controlPlane: ControlPlane): v
       return sliceAfter(wanted.map(toAnswer), query);
     },
   );
+  app.get(
+    `${PATH}/:id`,
+    {
+      schema: {
+        tags,
+        description: 'One appeal, and what in the lists of its category blocks the name.',
+        params: IdParams,
+        response: { 200: Type.Object({ ...AppealSchema.properties, entries }) },
+      },
+      config,
+    },
+    async (request) => {
+      const appeal = await find(request.params.id, controlPlane);
+      const places = await controlPlane.findLists(appeal.name, [appeal.category]);
+      return { ...toAnswer(appeal), entries: places.map(toEntry) };
+    },
+  );
   app.post(
     `${PATH}/:id/accept`,
     {
       schema: {
         tags,
-        description: 'Makes the name an exception of the lists that hold it, and answers.',
+        description:
+          'Makes the name, or one above it, an exception of the lists that hold it, and answers. Where the gate holds that back, the appeal stays open until a version is approved and it is accepted again.',
         params: IdParams,
         querystring: WaitSchema,
         body: AcceptSchema,
@@ -107,14 +144,17 @@ export function addAppealRoutes(app: ApiInstance, controlPlane: ControlPlane): v
       checkWriteHeaders(request);
       const appeal = await findOpen(request.params.id, controlPlane);
       const wanted = categories ?? [appeal.category];
-      const holding = await findHolding(appeal.name, wanted, controlPlane, request);
-      const revision = await correct(appeal.name, holding, controlPlane, request);
+      const name = readName(request.body.name ?? appeal.name, appeal.name);
+      const places = await controlPlane.findLists(appeal.name, wanted);
+      const holding = await findHolding(appeal.name, wanted, places, controlPlane, request);
+      const revision = await correct(name, holding, controlPlane, request);
       const isWaiting = request.query.wait === true;
       const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
       const how = { state: 'accepted', answer: sentence } as const;
       const answered = await store.appeals.answer(appeal.id, how, { actor: request.actor });
       const lists = holding.map(({ record }) => record.id);
-      return { answered: answered.length, lists, revision, isInForce };
+      const entries = places.map(toEntry);
+      return { answered: answered.length, name, lists, entries, revision, isInForce };
     },
   );
   app.post(
@@ -148,24 +188,53 @@ export function addAppealRoutes(app: ApiInstance, controlPlane: ControlPlane): v
   );
 }
 
-/** @throws AppError `RESOURCE_UNKNOWN`, `APPEAL_ANSWERED` */
-async function findOpen(id: string, { store }: ControlPlane): Promise<StoredAppeal> {
+/** @throws AppError `RESOURCE_UNKNOWN` */
+async function find(id: string, { store }: ControlPlane): Promise<StoredAppeal> {
   const appeal = await store.appeals.find(id);
   if (appeal === null) throw new AppError('RESOURCE_UNKNOWN', `There is no appeal "${id}"`);
+  return appeal;
+}
+
+/** @throws AppError `RESOURCE_UNKNOWN`, `APPEAL_ANSWERED` */
+async function findOpen(id: string, controlPlane: ControlPlane): Promise<StoredAppeal> {
+  const appeal = await find(id, controlPlane);
   if (appeal.state === 'open') return appeal;
   throw new AppError('APPEAL_ANSWERED', `Appeal "${id}" is ${appeal.state} already`);
 }
 
-/** @throws AppError `APPEAL_IMPOSSIBLE` where no list of the categories holds the name; `FORBIDDEN` */
+/** @throws AppError `REQUEST_INVALID` where it is neither the name of the appeal nor one above it */
+function readName(text: string, asked: string): string {
+  const name = canonicalName(text);
+  if (name !== null && isAtOrBelow(asked, name)) return name;
+  throw new AppError(
+    'REQUEST_INVALID',
+    `Accepting: name ${quote(text)} is not valid; valid: ${asked} or a name above it`,
+  );
+}
+
+function isAtOrBelow(name: string, above: string): boolean {
+  return name === above || name.endsWith(`.${above}`);
+}
+
+/**
+ * The lists to be corrected; none where that was done before and only the answer is missing.
+ * @throws AppError `APPEAL_IMPOSSIBLE` where no list of the categories holds the name; `FORBIDDEN`
+ */
 async function findHolding(
   name: string,
   categories: readonly string[],
+  places: readonly ListEvidence[],
   controlPlane: ControlPlane,
   request: FastifyRequest,
 ): Promise<readonly StoredList[]> {
-  const found = await controlPlane.findLists(name, categories);
+  const found = places.map(({ list }) => list);
   const stored = await controlPlane.store.lists();
   const holding = [...new Set(found)].flatMap((id) => stored.get(id) ?? []);
+  const isCorrected = [...stored.values()].some(
+    ({ record: { category, except = [] } }) =>
+      categories.includes(category) && except.some((one) => isAtOrBelow(name, one)),
+  );
+  if (found.length === 0 && isCorrected) return [];
   if (holding.length === 0) {
     const services = found.filter((id) => id.startsWith(SERVICE_PREFIX));
     const where = services.length === 0 ? '' : `, but ${services.join(', ')} does`;
@@ -181,7 +250,8 @@ async function findHolding(
 /**
  * A write for each list, so that none takes back what the list has become since it was read.
  * @returns the revision that holds them all
- * @throws AppError `PRECONDITION_FAILED` where one has changed: to be accepted again
+ * @throws AppError `PRECONDITION_FAILED` where one has changed, `APPEAL_HELD` where the gate holds one:
+ *   to be accepted again
  */
 async function correct(
   name: string,
@@ -190,19 +260,36 @@ async function correct(
   request: FastifyRequest,
 ): Promise<number> {
   let newest = 0;
+  const held: HeldList[] = [];
   try {
     for (const { record, revision } of holding) {
       const expectation = { kind: 'list', id: record.id, state: revision } as const;
       const context = { actor: request.actor, expectation };
       const document = { lists: [withException(record, name)] };
-      newest = (await controlPlane.store.applyDocument(document, context)).revision;
+      const result = await controlPlane.store.applyDocument(document, context);
+      newest = result.revision;
+      held.push(...result.held);
     }
+    if (held.length > 0) throw isHeld(name, held);
   } catch (error) {
     // Those before it are written, and nobody else would publish them.
     if (newest > 0) await publishWritten(newest, controlPlane, request, false);
     throw error;
   }
-  return newest;
+  return holding.length === 0 ? controlPlane.store.revision : newest;
+}
+
+function isHeld(name: string, held: readonly HeldList[]): AppError {
+  const which = held.map(({ list, version }) => `version ${version ?? '?'} of list "${list}"`);
+  return new AppError(
+    'APPEAL_HELD',
+    `Correcting "${name}": the gate holds it back; approve ${which.join(', ')}, then accept the appeal again`,
+    { faults: held.flatMap(({ list, reasons }) => reasons.map((reason) => `${list}: ${reason}`)) },
+  );
+}
+
+function toEntry({ list, line, text }: ListEvidence) {
+  return { list, line, text };
 }
 
 function withException(record: StoredList['record'], name: string): object {

@@ -125,8 +125,9 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Asks the API; rejects where the connection breaks. */
-  async api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
-    const token = (await readFile(join(this.dataDir, 'admin.token'), 'utf8')).trim();
+  /** @param secret of a token; left out: the first admin's */
+  async api(method: string, path: string, body?: unknown, secret?: string): Promise<ApiAnswer> {
+    const token = secret ?? (await readFile(join(this.dataDir, 'admin.token'), 'utf8')).trim();
     const headers: Record<string, string> = { authorization: `Bearer ${token}` };
     if (body !== undefined) {
       const isOctets = body instanceof Uint8Array;
