@@ -7,6 +7,7 @@
  */
 
 import { AppError } from '../lib/errors.ts';
+import { HUMAN_TEXT_PATTERN } from '../store/human-text.ts';
 
 export interface EntryLine {
   readonly name: string;
@@ -16,6 +17,7 @@ export interface EntryLine {
 }
 
 const TIME = String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})`;
+const COMMENT = new RegExp(HUMAN_TEXT_PATTERN);
 const LINE = new RegExp(String.raw`^(\S+)(?:\s+#\s*(?:until (${TIME})(?::|$))?(.*))?$`);
 
 /** @throws AppError `ENTRIES_INVALID` with every fault */
@@ -33,6 +35,10 @@ export function parseEntryLines(text: string): EntryLine[] {
         return [];
       }
       const [, name = '', until = null, comment = ''] = match;
+      if (!COMMENT.test(comment)) {
+        faults.push(`line ${index + 1}: the comment has control characters; valid: text`);
+        return [];
+      }
       return [{ name, comment: comment.trim(), until }];
     });
   if (faults.length === 0) return entries;

@@ -9,9 +9,12 @@ interface TextOptions {
   readonly description?: string;
 }
 
+/** What `humanText` may be. */
+export const HUMAN_TEXT_PATTERN = `^[^${UNSEEN}]*$`;
+
 /** One line. */
 export function humanText({ description, ...length }: TextOptions) {
-  const pattern = `^[^${UNSEEN}]*$`;
+  const pattern = HUMAN_TEXT_PATTERN;
   return Type.String({ ...length, pattern, description: describe(description, 'one line') });
 }
 

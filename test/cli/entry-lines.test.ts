@@ -27,6 +27,18 @@ test('blank lines, comments, a BOM and CRLF are let be', () => {
   ]);
 });
 
+test('a comment that would steer a terminal is a fault with its number', () => {
+  const text = 'a.example # good\nb.example # \u001b[2J\nc.example # \u202eolleh\nd.example # a\tb';
+  expect(() => parseEntryLines(text)).toThrow(
+    expect.objectContaining({
+      code: 'ENTRIES_INVALID',
+      faults: [2, 3, 4].map(
+        (line) => `line ${line}: the comment has control characters; valid: text`,
+      ),
+    }),
+  );
+});
+
 test('every line that is more than a name is a fault with its number', () => {
   expect(() => parseEntryLines('a.example\n0.0.0.0 b.example\nc.example d')).toThrow(
     expect.objectContaining({
