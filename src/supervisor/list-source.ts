@@ -83,7 +83,7 @@ export function dueMsOf({ row, dueMs }: ListSource): number {
 /** @param random from 0 to 1, 1 excluded */
 export function stateAfter(
   row: ListSourceRow,
-  { outcome, reasons, mark }: UpdateResult,
+  { outcome, reasons, mark, waitSeconds = 0 }: UpdateResult,
   nowMs: number,
   random: number,
 ): ListState {
@@ -98,7 +98,7 @@ export function stateAfter(
       ...row.state,
       failures,
       lastError: reasons.join('; ') || outcome,
-      nextAt: nowSeconds + secondsToNextAttempt(failures, interval, random),
+      nextAt: nowSeconds + Math.max(secondsToNextAttempt(failures, interval, random), waitSeconds),
     };
   }
   const { url, etag, lastModified } = mark;

@@ -13,6 +13,7 @@ import {
   fetchList,
   type FetchOptions,
   type FetchProgress,
+  ServerBusy,
   type Validators,
 } from '../lists/fetch/fetch-list.ts';
 import { describeUrlText } from '../lists/fetch/list-url.ts';
@@ -49,6 +50,8 @@ export interface UpdateResult {
   readonly reasons: readonly string[];
   /** Null where it failed: what was known of the source still holds. */
   readonly mark: SourceMark | null;
+  /** For how long a server asks not to be asked again. */
+  readonly waitSeconds?: number;
 }
 
 export interface UpdateTools {
@@ -74,6 +77,7 @@ export async function updateList(
       ? addressesOf(row).map((url) => () => fromAddress(row, url, actor, tools))
       : [() => fromFile(row, file, actor, tools)];
   const reasons: string[] = [];
+  let waitSeconds = 0;
   for (const attempt of attempts) {
     try {
       const result = await attempt();
@@ -89,10 +93,11 @@ export async function updateList(
       signal.throwIfAborted();
       if (!(error instanceof AppError)) throw error;
       reasons.push(error.message);
+      if (error instanceof ServerBusy) waitSeconds = Math.max(waitSeconds, error.waitSeconds);
       if (OWN_FAULTS.includes(error.code)) break;
     }
   }
-  return { outcome: 'failed', version: null, entries: null, reasons, mark: null };
+  return { outcome: 'failed', version: null, entries: null, reasons, mark: null, waitSeconds };
 }
 
 /** In the order in which they are asked. */

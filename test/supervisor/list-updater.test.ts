@@ -413,6 +413,40 @@ describe('a list with mirrors', () => {
     expect(files().filter((file) => file.endsWith('.tmp'))).toEqual([]);
   });
 
+  it.each([
+    ['429 Too Many Requests', '7200', 7_200],
+    ['503 Service Unavailable', '30', 45],
+    ['503 Service Unavailable', '99999999', DAY],
+    ['503 Service Unavailable', 'soon', 45],
+    ['500 Internal Server Error', '7200', 45],
+  ])(
+    'of a server that answers %s and asks to wait for %s waits so',
+    async (status, asked, wait) => {
+      await using server = await startListServer((_request, socket) => {
+        socket.end(headOf(status, { 'retry-after': asked, 'content-length': '0' }));
+      });
+      const { look, lists, clock } = anUpdater();
+      lists.add({ id: 'ads', url: server.url('/a') });
+      await look();
+      const { nextAt, lastError } = lists.stateOf('ads');
+      expect(nextAt! - clock.nowMs / 1000).toBe(wait);
+      expect(lastError).toContain(`answered ${status}`);
+    },
+  );
+
+  it('of a server that names a date waits until then', async () => {
+    const date = new Date(Date.now() + 3_600_000).toUTCString();
+    await using server = await startListServer((_request, socket) => {
+      socket.end(headOf('503 Service Unavailable', { 'retry-after': date, 'content-length': '0' }));
+    });
+    const { look, lists, clock } = anUpdater();
+    lists.add({ id: 'ads', url: server.url('/a') });
+    await look();
+    const wait = lists.stateOf('ads').nextAt! - clock.nowMs / 1000;
+    expect(wait).toBeGreaterThan(3_500);
+    expect(wait).toBeLessThanOrEqual(3_600);
+  });
+
   it('is not asked of the next one where this machine is at fault', async () => {
     await using server = await startListServer(serve(LIST));
     const { look, lists } = anUpdater({

@@ -20,6 +20,9 @@ import { type BodyCounts, parseEncoding, unpackBody } from './unpack-body.ts';
 
 const REDIRECTS_MAX = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
+/** Too many requests; service unavailable. */
+const BUSY = [429, 503];
+const BUSY_SECONDS_MAX = 86_400;
 const HEADER_BYTES_MAX = 16 * 1024;
 /** A longer name of a content is not worth keeping. */
 const VALIDATOR_LENGTH_MAX = 1_024;
@@ -58,6 +61,16 @@ export type Fetched =
   | { readonly kind: 'unchanged' }
   | ({ readonly kind: 'content'; readonly content: SavedContent } & Validators);
 
+/** A server that is busy, and says for how long (RFC 9110, section 10.2.3). */
+export class ServerBusy extends AppError {
+  readonly waitSeconds: number;
+
+  constructor(message: string, waitSeconds: number) {
+    super('LIST_FETCH_FAILED', message);
+    this.waitSeconds = waitSeconds;
+  }
+}
+
 /** @throws AppError `LIST_URL_REFUSED`, `LIST_FETCH_FAILED`, or what `receive` threw */
 export async function fetchList(request: FetchRequest, options: FetchOptions): Promise<Fetched> {
   const first = await fetchOnce(request, options);
@@ -76,7 +89,7 @@ function fetchOnce(request: FetchRequest, options: FetchOptions): Promise<Fetche
     const response = await open('GET', request, options, signal, conditionOf(validators));
     try {
       if (response.statusCode === 304 && validators !== null) return { kind: 'unchanged' };
-      if (response.statusCode !== 200) throw failed(request.url, statusWords(response));
+      if (response.statusCode !== 200) throw refusalOf(request.url, response);
       const content = await readBody(response, options, signal).catch((error: unknown) => {
         throw asFailure(request.url, error, signal);
       });
@@ -288,6 +301,21 @@ function isSameEtag(one: string, other: string): boolean {
 function lengthOf({ headers }: IncomingMessage): number | null {
   const text = headers['content-length'];
   return text === undefined ? null : Number(text);
+}
+
+function refusalOf(url: string, response: IncomingMessage): AppError {
+  const fault = failed(url, statusWords(response));
+  const isBusy = BUSY.includes(response.statusCode ?? 0);
+  const waitSeconds = isBusy ? secondsOf(response.headers['retry-after']) : 0;
+  return waitSeconds === 0 ? fault : new ServerBusy(fault.message, waitSeconds);
+}
+
+/** Seconds, or a date; 0 where it is neither. */
+function secondsOf(text = ''): number {
+  const seconds = /^\d{1,9}$/.test(text)
+    ? Number(text)
+    : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  return seconds > 0 ? Math.min(seconds, BUSY_SECONDS_MAX) : 0;
 }
 
 function statusWords({ statusCode = 0 }: IncomingMessage): string {
