@@ -29,6 +29,7 @@ import { addAnswerRoutes } from './routes/answers.ts';
 import { addAppealRoutes } from './routes/appeals.ts';
 import { addAttestationRoute } from './routes/attestation.ts';
 import { addAuditRoutes } from './routes/audit.ts';
+import { addDeskPage } from './routes/desk-page.ts';
 import { addDeskRoutes } from './routes/desk.ts';
 import { addGrantRoutes } from './routes/grants.ts';
 import { addHealthRoutes } from './routes/health.ts';
@@ -131,7 +132,13 @@ export async function createApi(
   addListUpdateRoutes(app, controlPlane);
   addAppealRoutes(app, controlPlane);
   const { desk } = options;
-  if (desk?.enabled === true) addDeskRoutes(app, controlPlane, { desk, metrics, monotonicMs });
+  if (desk?.enabled === true) {
+    const shared = addDeskRoutes(app, controlPlane, { desk, metrics, monotonicMs });
+    await app.register((scope, _options, done) => {
+      addDeskPage(scope.withTypeProvider<ApiTypeProvider>(), controlPlane, shared);
+      done();
+    });
+  }
   addAttestationRoute(app, controlPlane);
   await app.register((scope, _options, done) => {
     addListContentRoutes(scope.withTypeProvider<ApiTypeProvider>(), controlPlane);

@@ -4,6 +4,7 @@ import type { InjectOptions } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
 import { CONFIG_DEFAULTS } from '../../src/config/defaults.ts';
 import { AppError } from '../../src/lib/errors.ts';
+import { manyNames, namesContent } from '../store/fake-inspector.ts';
 import { aHouse, type Answer, type ApiUnderTest, bearerOf, TestClock } from './support.ts';
 
 const DESK = { ...CONFIG_DEFAULTS.desk, enabled: true, plan: 'kids' };
@@ -262,7 +263,9 @@ describe('answering', () => {
     const accepted = await ask('POST', `${APPEALS}/${id}/accept?wait=true`, body, editor);
     expect(accepted.json()).toEqual({
       answered: 2,
+      name: 'shop.example',
       lists: ['adult-a'],
+      entries: [{ list: 'adult-a', line: 7, text: 'shop.example' }],
       revision: revision + 1,
       isInForce: true,
     });
@@ -290,8 +293,9 @@ describe('answering', () => {
   test('what a list has become meanwhile is not undone: it is accepted again', async () => {
     const { appeal, ask, store, visit } = await aDesk();
     const id = await appeal();
-    const contentSha256 = store.contents.save(Buffer.from('shop.example\nnew.example\n')).sha256;
-    const newer = { lists: [{ id: 'adult-a', category: 'adult', contentSha256 }] };
+    const contentSha256 = namesContent(store, ['shop.example', 'new.example']);
+    const gate = { shrinkPercentMax: 50 };
+    const newer = { lists: [{ id: 'adult-a', category: 'adult', contentSha256, gate }] };
     const apply = store.applyDocument.bind(store);
     vi.spyOn(store, 'applyDocument').mockImplementationOnce(async (document, context) => {
       await apply(newer, { actor: 'another' });
@@ -320,7 +324,7 @@ describe('answering', () => {
 
   test('of several lists each is corrected, whatever key the request has', async () => {
     const { appeal, ask, store, controlPlane } = await aDesk();
-    const contentSha256 = store.contents.save(Buffer.from('shop.example\n')).sha256;
+    const contentSha256 = namesContent(store, [...manyNames(5), 'shop.example']);
     const lists = [{ id: 'adult-b', category: 'adult', contentSha256 }];
     expect((await ask('POST', '/api/v1/apply', { document: { lists } })).statusCode).toBe(200);
     controlPlane.listsOf.set('adult', ['adult-a', 'adult-b']);
@@ -333,6 +337,52 @@ describe('answering', () => {
       const list = (await store.lists()).get(id);
       expect([id, list?.record]).toMatchObject([id, { except: ['shop.example'] }]);
     }
+  });
+
+  test('an editor sees which entry blocks the name, and may except a name above it', async () => {
+    const { visit, ask, store, controlPlane } = await aDesk();
+    const blocked = { category: 'adult', verdictClass: 'policy' } as const;
+    controlPlane.blockedBy.set('www.shop.example', blocked);
+    const made = await visit('POST', OWN, { name: 'www.shop.example' });
+    const { id } = made.json<{ id: string }>();
+    const editor = { headers: await bearerOf(ask, 'editor') };
+    expect((await ask('GET', `${APPEALS}/${id}`, undefined, editor)).json()).toMatchObject({
+      ...{ id, name: 'www.shop.example', state: 'open' },
+      entries: [{ list: 'adult-a', line: 7, text: 'www.shop.example' }],
+    });
+    const path = `${APPEALS}/${id}/accept`;
+    for (const name of ['other.example', 'hop.example', 'x.www.shop.example', 'no name']) {
+      const refused = await ask('POST', path, { name }, editor);
+      expect([name, refused.statusCode]).toEqual([name, 400]);
+    }
+    const accepted = await ask('POST', path, { name: 'Shop.Example.' }, editor);
+    expect(accepted.json()).toMatchObject({ answered: 1, name: 'shop.example' });
+    expect((await store.lists()).get('adult-a')?.record).toMatchObject({
+      except: ['shop.example'],
+    });
+    const missing = await ask('GET', `${APPEALS}/${'0'.repeat(32)}`, undefined, editor);
+    expect(missing.statusCode).toBe(404);
+  });
+
+  test('what the gate holds leaves the appeal open, until it is approved and accepted again', async () => {
+    const { appeal, ask, store, controlPlane, visit } = await aDesk();
+    const list = (await store.lists()).get('adult-a')!.record;
+    await store.applyDocument({ lists: [{ ...list, approvals: 2 }] }, { actor: 'another' });
+    const id = await appeal();
+    const path = `${APPEALS}/${id}/accept`;
+    const held = await ask('POST', path, {});
+    expect(held.json()).toMatchObject({ status: 409, code: 'APPEAL_HELD' });
+    expect(held.body).toContain('approve version 2 of list \\"adult-a\\"');
+    expect((await visit('GET', `${OWN}/${id}`)).json()).toMatchObject({ state: 'open' });
+    await store.listVersions.approve({ actor: 'another' }, { list: 'adult-a', version: 2 });
+    expect((await store.lists()).get('adult-a')?.record).toMatchObject({
+      except: ['shop.example'],
+    });
+    // Nothing holds it any more.
+    controlPlane.listsOf.set('adult', []);
+    const done = await ask('POST', path, {});
+    expect(done.json()).toMatchObject({ answered: 1, lists: [], revision: store.revision });
+    expect((await visit('GET', `${OWN}/${id}`)).json()).toMatchObject({ state: 'accepted' });
   });
 
   test('where no list of the category holds it nothing is accepted', async () => {
@@ -374,5 +424,89 @@ describe('answering', () => {
     expect(itemsOf(await ask('GET', `${APPEALS}?state=open`))).toEqual([]);
     expect(itemsOf(await ask('GET', `${APPEALS}?state=denied`))).toHaveLength(3);
     expect((await ask('GET', `${APPEALS}?state=maybe`)).statusCode).toBe(400);
+  });
+});
+
+describe('the page', () => {
+  const PAGE = '/api/v1/desk';
+
+  /** As a browser sends a form. */
+  async function aPage() {
+    const desk = await aDesk();
+    const form = (fields: Record<string, string>, language = 'en'): Promise<Answer> =>
+      desk.api.inject({
+        method: 'POST',
+        url: PAGE,
+        remoteAddress: '192.0.2.1',
+        headers: {
+          host: 'localhost',
+          'content-type': 'application/x-www-form-urlencoded',
+          'accept-language': language,
+        },
+        payload: new URLSearchParams(fields).toString(),
+      });
+    return { ...desk, form };
+  }
+
+  test('is two forms without a script, and says what was found', async () => {
+    const { visit } = await aPage();
+    const empty = await visit('GET', PAGE);
+    expect(empty.statusCode).toBe(200);
+    expect(empty.headers['content-type']).toContain('text/html');
+    expect(empty.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(empty.body).not.toMatch(/<script|method="post"/);
+    const blocked = await visit('GET', `${PAGE}?name=Shop.example`);
+    expect(blocked.body).toContain('Blocked by a list (Adult): shop.example');
+    expect(blocked.body).toContain('method="post"');
+    for (const [name, words] of [
+      ['open.example', 'Not blocked here'],
+      ['court.example', 'because the law requires it'],
+      ['own.example', 'by the settings of the tariff'],
+      ['clips.example', 'together with its service'],
+    ]) {
+      const { body } = await visit('GET', `${PAGE}?name=${name}`);
+      expect(body).toContain(words);
+      expect(body).not.toContain('method="post"');
+    }
+  });
+
+  test('takes an appeal and leads to the answer, in the language of the reader', async () => {
+    const { visit, form, store, ask } = await aPage();
+    const made = await form({ name: 'shop.example', message: 'a <b>shop</b>', contact: '' });
+    expect(made.statusCode).toBe(303);
+    const [appeal] = await store.appeals.all();
+    expect(appeal).toMatchObject({ name: 'shop.example', message: 'a <b>shop</b>', contact: null });
+    expect(made.headers['location']).toBe(`?appeal=${appeal!.id}`);
+    const own = `${PAGE}?appeal=${appeal!.id}`;
+    expect((await visit('GET', own)).body).toContain('not answered yet');
+    await ask('POST', `${APPEALS}/${appeal!.id}/deny`, { answer: 'It is <no> shop.' });
+    const { body } = await visit('GET', own);
+    expect(body).toContain('It stays blocked: shop.example');
+    expect(body).toContain('It is &lt;no&gt; shop.');
+    expect(body).not.toContain('a &lt;b&gt;');
+    expect((await visit('GET', `${PAGE}?appeal=${'0'.repeat(32)}`)).statusCode).toBe(404);
+    const law = await form({ name: 'court.example' }, 'de-AT,de;q=0.9');
+    expect(law.statusCode).toBe(409);
+    expect(law.body).toContain('lang="de"');
+    expect(law.body).toContain('weil das Gesetz es verlangt');
+  });
+
+  test('stays a page where something is wrong, and counts together with the other routes', async () => {
+    const { visit, form } = await aPage();
+    for (const name of [HOSTILE, 'a..b', '"><img src=x>', 'x'.repeat(2_000)]) {
+      const answer = await visit('GET', `${PAGE}?name=${encodeURIComponent(name)}`);
+      expect([name, answer.statusCode]).toEqual([name, 400]);
+      expect(answer.headers['content-type']).toContain('text/html');
+      expect(answer.body).not.toMatch(/<img|\u001b/);
+    }
+    expect((await form({ message: 'no name' })).statusCode).toBe(400);
+    expect((await form({ name: 'shop.example', message: 'x'.repeat(501) })).statusCode).toBe(400);
+    await visit('GET', `${CHECK}?name=shop.example`);
+    for (let asked = 0; asked < 30; asked++) await visit('GET', PAGE);
+    const limited = await visit('GET', PAGE);
+    expect(limited.statusCode).toBe(429);
+    expect(limited.headers['content-type']).toContain('text/html');
+    expect(Number(limited.headers['retry-after'])).toBe(60);
+    expect((await visit('GET', `${CHECK}?name=shop.example`)).statusCode).toBe(429);
   });
 });

@@ -17,13 +17,13 @@ import { Type } from 'typebox';
 import { ANSWER_MESSAGES, type AnswerMessages } from '../../lib/answer-messages.ts';
 import { categoryTitle } from '../../lib/category-titles.ts';
 import { AppError } from '../../lib/errors.ts';
-import { fillMessage, type Language, LANGUAGES } from '../../lib/messages.ts';
+import { fillMessage, type Language } from '../../lib/messages.ts';
 import type { AnswerLinks, LinkedAnswer } from '../../store/answer-link.ts';
 import { DEFAULT_LANGUAGE } from '../../store/canonical-household.ts';
 import type { StoredSubscriber } from '../../store/records.ts';
 import type { StoredRequest } from '../../store/requests.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
-import { sendAnswerPage } from '../answer-page.ts';
+import { languageOf, sendAnswerPage } from '../answer-page.ts';
 import type { ApiInstance } from '../api-instance.ts';
 import { clientKey } from '../auth.ts';
 import { FailureThrottle } from '../failure-throttle.ts';
@@ -201,11 +201,4 @@ function sendRefusal(
 /** Of errors that the framework found, too. */
 function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : 'UNEXPECTED';
-}
-
-/** Whose household it is, a wrong link does not say; the browser says what its user reads. */
-function languageOf({ headers }: FastifyRequest): Language {
-  const wanted = (headers['accept-language'] ?? '').slice(0, 200).toLowerCase();
-  const first = wanted.split(',').map((part) => part.trim().slice(0, 2));
-  return LANGUAGES.find((language) => first[0] === language) ?? DEFAULT_LANGUAGE;
 }

@@ -11,7 +11,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { Config } from '../../config/config.ts';
 import { AppError } from '../../lib/errors.ts';
 import { quote } from '../../lib/quote.ts';
@@ -33,9 +33,9 @@ export interface DeskRouteOptions {
 }
 
 /** What an appeal costs beside a question: it makes work for a person. */
-const APPEAL_COST = 10;
+export const APPEAL_COST = 10;
 /** What comes is from strangers: an appeal at its longest, and no more. */
-const BODY_BYTES_MAX = 8 * 1024;
+export const BODY_BYTES_MAX = 8 * 1024;
 
 /** Counts a request before anything of it is read, and so those that are refused for their form too. */
 type Take = (cost: number) => (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
@@ -51,7 +51,7 @@ const CheckSchema = Type.Object({
   canAppeal: Type.Boolean(),
 });
 
-const AppealSchema = Type.Object(
+export const AppealSchema = Type.Object(
   {
     name,
     message: Type.Optional(humanLines({ maxLength: 500 })),
@@ -78,6 +78,16 @@ const OwnAppealSchema = Type.Object({
   hasContact: Type.Boolean(),
 });
 
+/** What the routes share with the page. */
+export interface Desk {
+  readonly take: Take;
+  readonly check: (name: string) => Promise<Check>;
+  /** Null: nobody here can grant it. */
+  readonly appeal: (
+    appeal: Static<typeof AppealSchema>,
+  ) => Promise<{ readonly found: Check; readonly made: StoredAppeal | null }>;
+}
+
 const tags = ['desk'];
 const security: [] = [];
 const config = { access: 'public' } as const;
@@ -86,7 +96,7 @@ export function addDeskRoutes(
   app: ApiInstance,
   controlPlane: ControlPlane,
   { desk, metrics, monotonicMs }: DeskRouteOptions,
-): void {
+): Desk {
   const limits = { perAddress: desk.perAddressPerMinute, inAll: desk.perMinute };
   const throttle = new DeskThrottle(limits, monotonicMs);
   const take: Take = (cost) => async (request, reply) => {
@@ -95,6 +105,18 @@ export function addDeskRoutes(
     metrics.countDeskQuestion('limited');
     void reply.header('retry-after', String(waitSeconds));
     throw new AppError('DESK_LIMITED', `Asked too often; wait ${waitSeconds} s`);
+  };
+  const check = async (text: string): Promise<Check> => {
+    const found = await checkName(text, desk.plan, controlPlane);
+    metrics.countDeskQuestion(found.isBlocked ? 'blocked' : 'open');
+    return found;
+  };
+  const appeal: Desk['appeal'] = async ({ name: text, message = '', contact = null }) => {
+    const found = await checkName(text, desk.plan, controlPlane);
+    const { name: canonical, category, canAppeal } = found;
+    if (!canAppeal || category === null) return { found, made: null };
+    const written = { name: canonical, category: category.id, message, contact };
+    return { found, made: await controlPlane.store.appeals.make(written) };
   };
   app.get(
     '/api/v1/desk/check',
@@ -110,9 +132,7 @@ export function addDeskRoutes(
       onRequest: take(1),
     },
     async (request, reply) => {
-      const found = await checkName(request.query.name, desk.plan, controlPlane);
-      metrics.countDeskQuestion(found.isBlocked ? 'blocked' : 'open');
-      return reply.header('cache-control', 'no-store').send(found);
+      return reply.header('cache-control', 'no-store').send(await check(request.query.name));
     },
   );
   app.post(
@@ -130,18 +150,13 @@ export function addDeskRoutes(
       onRequest: take(APPEAL_COST),
     },
     async (request, reply) => {
-      const { message = '', contact = null } = request.body;
-      const found = await checkName(request.body.name, desk.plan, controlPlane);
-      if (!found.canAppeal || found.category === null) {
-        throw new AppError('APPEAL_IMPOSSIBLE', `${found.name}: ${found.reason}`);
-      }
-      const { name: canonical, category } = found;
-      const appeal = { name: canonical, category: category.id, message, contact };
-      const made = await controlPlane.store.appeals.make(appeal);
+      const { found, made } = await appeal(request.body);
+      if (made === null) throw new AppError('APPEAL_IMPOSSIBLE', `${found.name}: ${found.reason}`);
       return reply.code(201).header('cache-control', 'no-store').send(toOwnAppeal(made));
     },
   );
   addOwnAppealRoutes(app, controlPlane, take);
+  return { take, check, appeal };
 }
 
 /** For whoever has the id of an appeal. */
@@ -174,7 +189,7 @@ function addOwnAppealRoutes(app: ApiInstance, { store }: ControlPlane, take: Tak
   );
 }
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly isBlocked: boolean;
   readonly verdictClass: DecisionOnName['verdictClass'];
