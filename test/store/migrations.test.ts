@@ -88,6 +88,7 @@ test('what a list holds becomes its version 1, with who brought it and when', as
     {
       ...{ list: 'a', version: 1, state: 'in-force', actor: 'anna', createdAt: at },
       ...{ authors: [], reasons: [], findings: null, report: { entries: 7 } },
+      scope: { category: 'adult', subdomains: false, except: [] },
     },
     { list: 'b', version: 1, state: 'in-force', actor: 'offline' },
   ]);
