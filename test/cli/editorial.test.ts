@@ -200,7 +200,9 @@ describe('appeal', () => {
     expect((await store.appeals.find(id))?.contact).toBeNull();
     const accepted = await command('appeal', 'accept', id, '--answer', 'You are right.');
     expect(accepted).toMatchObject({ code: 0, err: '' });
-    expect(accepted.out).toContain('accepted; adult-a now except one.example.org; it was blocked by');
+    expect(accepted.out).toContain(
+      'accepted; adult-a now except one.example.org; it was blocked by',
+    );
     expect(accepted.out).toContain('adult-a, line 7: one.example.org; revision 4, in force');
     const appeal = { name: 'two.example.org', category: 'adult', message: '', contact: null };
     const second = await store.appeals.make(appeal);
