@@ -27,6 +27,7 @@ EXPOSE 5300/udp 5300/tcp
 # SIGTERM (the default) finishes what is in flight, then exits 0.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "dist/main.js", "health"]
-ENTRYPOINT ["node", "dist/main.js"]
+# Garbage is collected by the thread that made it, at its priority (docs/adr/0014-who-waits-for-whom.md).
+ENTRYPOINT ["node", "--single-threaded-gc", "dist/main.js"]
 # DNS on all addresses of the container. The API stays on the container's loopback: `docker exec`.
 CMD ["serve", "--listen", "0.0.0.0:5300", "--listen", "[::]:5300"]

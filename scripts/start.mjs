@@ -6,7 +6,8 @@ import { spawn } from 'node:child_process';
 import { ensureBuilt } from './ensure-built.mjs';
 
 ensureBuilt();
-const server = spawn(process.execPath, ['dist/main.js', 'serve', ...process.argv.slice(2)], {
+const program = ['--single-threaded-gc', 'dist/main.js', 'serve'];
+const server = spawn(process.execPath, [...program, ...process.argv.slice(2)], {
   stdio: 'inherit',
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => server.kill(signal));

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --single-threaded-gc
 /** The one entry: hands the arguments to the command line and leaves with its exit code. */
 
 import { runCli } from './cli/program.ts';

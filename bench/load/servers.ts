@@ -139,7 +139,15 @@ export async function planServe(
   const port = await freePort();
   const admin = `127.0.0.1:${await freePort()}`;
   const args = [
-    ...[MAIN, 'serve', '--config', configPath, '--workers', String(workers)],
+    ...[
+      '--single-threaded-gc',
+      MAIN,
+      'serve',
+      '--config',
+      configPath,
+      '--workers',
+      String(workers),
+    ],
     ...['--listen', `127.0.0.1:${port}`, '--upstream', `127.0.0.1:${upstreamPort}`],
     ...['--data-dir', dataDir, '--admin', admin],
   ];

@@ -14,7 +14,7 @@ import { compilePlan } from './compile-plan.ts';
 import { compileProfile } from './compile-profile.ts';
 import { compileRevision } from './compile-revision.ts';
 import { findEvidence } from './find-evidence.ts';
-import { lowerThreadPriority } from './lower-priority.ts';
+import { BACKGROUND_NICENESS, lowerThreadPriority } from './lower-priority.ts';
 import { readNewestInput } from './newest-input.ts';
 import type {
   CompareDone,
@@ -30,7 +30,7 @@ import type {
 
 assert(parentPort !== null, 'the compile thread is started as a worker');
 const port = parentPort;
-lowerThreadPriority();
+lowerThreadPriority(BACKGROUND_NICENESS);
 
 port.on('message', (request: CompilerRequest) => {
   run(request).then(

@@ -4,7 +4,7 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { lowerThreadPriority } from '../compiler/lower-priority.ts';
+import { BACKGROUND_NICENESS, lowerThreadPriority } from '../compiler/lower-priority.ts';
 import { assert } from '../lib/assert.ts';
 import { AppError, messageOf } from '../lib/errors.ts';
 import { runTransfer, type TransferJob } from '../lists/transfer/run-transfer.ts';
@@ -12,7 +12,7 @@ import type { TransferThreadResult } from './start-transfer.ts';
 
 assert(parentPort !== null, 'the transfer thread is started as a worker');
 const port = parentPort;
-lowerThreadPriority();
+lowerThreadPriority(BACKGROUND_NICENESS);
 
 runTransfer(workerData as TransferJob).then(
   (done) => {

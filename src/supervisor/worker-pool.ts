@@ -12,6 +12,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { threadNiceness } from '../compiler/lower-priority.ts';
 import { AppError } from '../lib/errors.ts';
 import { createEventRing, type EventRing } from '../lib/event-ring.ts';
 import { formatEndpoint, type Endpoint } from '../lib/endpoint.ts';
@@ -97,6 +98,8 @@ export class WorkerPool {
   readonly #options: PoolOptions;
   #seats: readonly Seat[] = [];
   readonly #waiting = new Set<Waiting>();
+  /** Of the thread that makes the pool, which may give way to it later. */
+  readonly #niceness = threadNiceness();
   #pingTimer: NodeJS.Timeout | null = null;
   #installation = 0;
   #configuration = 0;
@@ -232,6 +235,7 @@ export class WorkerPool {
       counters: seat.counters,
       events: seat.events.buffer,
       askedNames: seat.askedNames?.buffer ?? null,
+      niceness: this.#niceness,
     });
   }
 

@@ -112,6 +112,8 @@ export interface StartMessage {
   readonly events: SharedArrayBuffer;
   /** The same for names that are asked for; null where nobody wants to know them. */
   readonly askedNames: SharedArrayBuffer | null;
+  /** Nice value of the process before its main thread gave way. */
+  readonly niceness: number;
 }
 
 /** Null keeps what is installed. The first install after `images: null` names all three. */

@@ -45,6 +45,7 @@ import type {
 } from './messages.ts';
 import { serveBatch } from './serve-batch.ts';
 import { SocketCounters } from './socket-counters.ts';
+import { restoreThreadPriority } from './thread-priority.ts';
 
 /** Queries of one client that may wait for an upstream at the same time. */
 const WAITERS_PER_CLIENT_MAX = 1000;
@@ -261,6 +262,7 @@ async function handle(message: MainMessage): Promise<void> {
 }
 
 async function start(message: StartMessage): Promise<Worker> {
+  restoreThreadPriority(message.niceness);
   const { libc } = await loadLibc();
   const worker = new Worker(message, libc);
   await worker.listen();

@@ -196,7 +196,7 @@ describe('a worker thread', () => {
     const messages = await messagesOf([
       {
         ...{ kind: 'start', config, images: null, counters },
-        ...{ events: createEventRing(4096).buffer, askedNames: null },
+        ...{ events: createEventRing(4096).buffer, askedNames: null, niceness: 0 },
       },
       { kind: 'stop', deadlineMs: 100 },
     ]);

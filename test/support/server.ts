@@ -80,6 +80,7 @@ export class TestServer implements AsyncDisposable {
       config.push('--config', path);
     }
     const child = spawn(process.execPath, [
+      '--single-threaded-gc',
       MAIN,
       'serve',
       ...config,

@@ -11,6 +11,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import type { createApi } from '../../api/api.ts';
 import { Compiler } from '../../compiler/compiler.ts';
+import { lowerThreadPriority, MAIN_NICENESS } from '../../compiler/lower-priority.ts';
 import { loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/config.ts';
 import { formatEndpoint } from '../../lib/endpoint.ts';
@@ -94,6 +95,8 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     });
     await supervisor.start();
     undo.unshift(() => supervisor.stop());
+    // The workers keep the priority they began with: from here on a query comes before the API.
+    lowerThreadPriority(MAIN_NICENESS);
     // Loaded while queries are answered already.
     const { createApi } = await import('../../api/api.ts');
     const api = await createApi(supervisor, {

@@ -72,7 +72,15 @@ export class ServerProcess implements AsyncDisposable {
     const adminPort = options.adminPort ?? (await freePort());
     const child = spawn(process.execPath, [
       ...(options.nodeArguments ?? []),
-      ...[MAIN, 'serve', '--listen', `127.0.0.1:${port}`, '--upstream', upstream],
+      ...[
+        '--single-threaded-gc',
+        MAIN,
+        'serve',
+        '--listen',
+        `127.0.0.1:${port}`,
+        '--upstream',
+        upstream,
+      ],
       ...['--admin', `127.0.0.1:${adminPort}`, '--data-dir', dataDir],
       ...['--workers', String(workers), ...(options.arguments ?? [])],
     ]);
