@@ -7,7 +7,10 @@ import type { Db } from './schema.ts';
 
 /** Times are seconds since the Unix epoch. */
 export interface ListState {
-  /** The address or the path that gave the last content; of another one the next two say nothing. */
+  /**
+   * The address or the path that gave the last content, or a later one that has given none yet; of
+   * another one the rest says nothing.
+   */
   readonly url?: string;
   /** As the server of the list named its last content. */
   readonly etag?: string;

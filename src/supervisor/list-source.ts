@@ -3,6 +3,7 @@
  * keeps, and besides that what need not outlive the server.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { FetchProgress } from '../lists/fetch/fetch-list.ts';
 import { describeUrlText } from '../lists/fetch/list-url.ts';
 import {
@@ -76,8 +77,13 @@ export function dueMsOf({ row, dueMs }: ListSource): number {
   if (dueMs !== null) return dueMs;
   const { url, nextAt } = row.state;
   if (row.kind === 'file') return 0;
-  const isOfOther = url !== undefined && !addressesOf(row).includes(url);
-  return isOfOther ? 0 : (nextAt ?? 0) * 1000;
+  return url !== undefined && !placesOf(row).includes(url) ? 0 : (nextAt ?? 0) * 1000;
+}
+
+/** Whether both are the same list, from the same source, with the same content. */
+export function isSameSource(one: ListSourceRow, other: ListSourceRow): boolean {
+  const isSameContent = one.stored.contentSha256 === other.stored.contentSha256;
+  return isSameContent && isDeepStrictEqual(placesOf(one), placesOf(other));
 }
 
 /** @param random from 0 to 1, 1 excluded */
@@ -93,9 +99,10 @@ export function stateAfter(
       ? FILE_SECONDS
       : (row.stored.record.updateSeconds ?? UPDATE_SECONDS_DEFAULT);
   if (mark === null) {
-    const failures = row.state.failures + 1;
+    const before = stateOfSource(row);
+    const failures = before.failures + 1;
     return {
-      ...row.state,
+      ...before,
       failures,
       lastError: reasons.join('; ') || outcome,
       nextAt: nowSeconds + Math.max(secondsToNextAttempt(failures, interval, random), waitSeconds),
@@ -111,6 +118,22 @@ export function stateAfter(
     failures: 0,
     lastError: null,
   };
+}
+
+/** Of a source that never gave anything, what another one left says nothing but when the list was last good. */
+function stateOfSource(row: ListSourceRow): ListState {
+  const { url, checkedAt } = row.state;
+  const places = placesOf(row);
+  const [place = ''] = places;
+  if (url !== undefined && places.includes(url)) return row.state;
+  const good = checkedAt === undefined ? {} : { checkedAt };
+  return { url: place, ...good, failures: 0, lastError: null };
+}
+
+/** Its path, or its addresses in the order in which they are asked. */
+function placesOf(row: ListSourceRow): readonly string[] {
+  const { file } = row.stored.record;
+  return file === undefined ? addressesOf(row) : [file];
 }
 
 /** As the API shows it. */

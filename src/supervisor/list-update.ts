@@ -185,13 +185,14 @@ function unchanged(mark: SourceMark): UpdateResult {
   return { outcome: 'unchanged', version: null, entries: null, reasons: [], mark };
 }
 
-/** Whether "unchanged" would be an answer: of the content of another address it says nothing. */
+/** Whether "unchanged" would be an answer: of a content that did not come from there it says nothing. */
 function isKnown(
   { stored, state }: ListSourceRow,
   url: string,
   { hasContent }: UpdateTools,
 ): boolean {
-  return state.url === url && hasContent(stored.contentSha256);
+  const isNamed = state.etag !== undefined || state.lastModified !== undefined;
+  return isNamed && state.url === url && hasContent(stored.contentSha256);
 }
 
 function validatorsOf({ state }: ListSourceRow): Validators {

@@ -26,6 +26,7 @@ import {
   createSource,
   dueMsOf,
   isResting,
+  isSameSource,
   isUrgent,
   type ListSource,
   type LookedSoFar,
@@ -228,11 +229,12 @@ export class ListUpdater {
   /** Never rejects. */
   async #run(source: ListSource, actor: string): Promise<void> {
     const { log, publish } = this.#options;
-    const list = source.row.stored.record.id;
+    const asked = source.row;
+    const list = asked.stored.record.id;
     try {
-      const came = await updateList(source.row, actor, this.#toolsFor(source));
+      const came = await updateList(asked, actor, this.#toolsFor(source));
       const result = await this.#withHeld(list, came);
-      await this.#note(source, result);
+      await this.#note(source, asked, result);
       if (result.outcome !== 'in-force') return;
       source.phase = 'publishing';
       // A failure is logged and shown by `status`; it is repeated by itself.
@@ -242,7 +244,7 @@ export class ListUpdater {
       source.isOutdated = isGone(error);
       if (isGone(error) || this.#end.signal.aborted) return;
       log.error({ list }, `updating a list: ${messageOf(error)}`);
-      await this.#note(source, failure(messageOf(error)));
+      await this.#note(source, asked, failure(messageOf(error)));
     }
   }
 
@@ -285,8 +287,13 @@ export class ListUpdater {
     };
   }
 
-  /** Keeps what came of an update, and says it. Never rejects. */
-  async #note(source: ListSource, result: UpdateResult): Promise<void> {
+  /**
+   * Keeps what came of an update, and says it. Never rejects.
+   * @param asked the list as it was when it was asked for
+   */
+  async #note(source: ListSource, asked: ListSourceRow, result: UpdateResult): Promise<void> {
+    source.isOutdated = result.version === null && !(await this.#isStill(asked));
+    if (source.isOutdated) return;
     const { row } = source;
     const { lists, clock, log, random } = this.#options;
     const before = row.state;
@@ -314,6 +321,15 @@ export class ListUpdater {
       source.dueMs = nextMs;
       log.warn({ list }, `keeping the state of a list: ${messageOf(error)}`);
     });
+  }
+
+  /** What came of the source that a list had says nothing of the one that it has. */
+  async #isStill(asked: ListSourceRow): Promise<boolean> {
+    const { id } = asked.stored.record;
+    // Where nothing can be read, what came is told all the same.
+    const rows = await this.#options.lists.sources().catch(() => null);
+    const now = rows?.find(({ stored }) => stored.record.id === id);
+    return rows === null || (now !== undefined && isSameSource(now, asked));
   }
 
   #tell(list: string, result: UpdateResult, failures: number): void {

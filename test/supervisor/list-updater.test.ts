@@ -232,6 +232,59 @@ describe('a list with an address', () => {
     expect(last!.headers['if-none-match']).toBeUndefined();
   });
 
+  it('whose new address fails is tried again later, each time twice as late', async () => {
+    await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
+    const { look, lists, clock, restarted } = anUpdater();
+    lists.add({ id: 'ads', url: server.url('/old') });
+    await look();
+    server.use((_request, socket) => {
+      socket.end(headOf('404 Not Found', { 'content-length': 0 }));
+    });
+    lists.add({ id: 'ads', url: server.url('/new') });
+    const waits: number[] = [];
+    for (let failures = 1; failures <= 3; failures++) {
+      await look();
+      await look();
+      const { nextAt, failures: counted } = lists.stateOf('ads');
+      expect(counted).toBe(failures);
+      waits.push(nextAt! - clock.nowMs / 1000);
+      const again = restarted();
+      await again.look();
+      await again.settled();
+      clock.nowMs = nextAt! * 1000;
+    }
+    expect(waits).toEqual([45, 90, 180]);
+    expect(server.requests.filter(({ path }) => path === '/new')).toHaveLength(3);
+    lists.add({ id: 'ads', url: server.url('/newest') });
+    await look();
+    expect(lists.stateOf('ads').failures, 'of another address').toBe(1);
+    // What it has came from elsewhere, whatever the server says without being asked.
+    server.use((_request, socket) => {
+      socket.end(headOf('304 Not Modified', { etag: '"v1"' }));
+    });
+    clock.nowMs = lists.stateOf('ads').nextAt! * 1000;
+    await look();
+    expect(lists.stateOf('ads')).toMatchObject({ failures: 2 });
+    expect(lists.stateOf('ads').lastError).toContain('304');
+    server.use(serve(LIST, { etag: '"v1"' }));
+    lists.add({ id: 'ads', url: server.url('/old') });
+    await look();
+    expect(lists.stateOf('ads')).toMatchObject({ failures: 0, etag: '"v1"' });
+  });
+
+  it('whose new address fails does not keep others from their turn', async () => {
+    await using server = await startListServer((request, socket) => {
+      if (request.path === '/good') return serve(LIST)(request, socket);
+      return socket.end(headOf('404 Not Found', { 'content-length': 0 }));
+    });
+    const { look, lists } = anUpdater();
+    for (const id of ['a', 'b', 'c']) lists.add({ id, url: server.url(`/${id}`) }, { url: 'old' });
+    lists.add({ id: 'ours', url: server.url('/good') }, { nextAt: 1 });
+    await look();
+    expect(lists.proposals).toMatchObject([{ list: 'ours' }]);
+    expect(server.requests).toHaveLength(4);
+  });
+
   it('whose content is not there any more is fetched whole', async () => {
     await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
     const { look, lists, clock, folder, files } = anUpdater();
@@ -319,6 +372,30 @@ describe('a list whose source changes while it is fetched', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/old', '/new']);
     expect(lists.proposals).toMatchObject([{ text: 'new.example.org\n' }]);
     expect((await updater.state('ads')).run).toBe(2);
+  });
+
+  it.each([
+    ['a new address, failed', '/new', '404 Not Found'],
+    ['a new list, failed', '/old', '404 Not Found'],
+    ['a new list, is as it was', '/old', '304 Not Modified'],
+  ])('is not told that %s', async (_what, path, status) => {
+    await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
+    const { look, lists, logged, updater } = anUpdater();
+    lists.add({ id: 'ads', url: server.url('/old') });
+    await look();
+    server.use((_request, socket) => {
+      lists.rows.clear();
+      lists.add({ id: 'ads', url: server.url(path) });
+      server.use(serve(LIST));
+      socket.end(headOf(status, { 'content-length': 0 }));
+    });
+    await updater.update('ads', 'editor');
+    await updater.settled();
+    expect(lists.stateOf('ads')).toEqual({ failures: 0, lastError: null });
+    expect(logged).toHaveLength(1);
+    await look();
+    expect(lists.stateOf('ads')).toMatchObject({ url: server.url(path), failures: 0 });
+    expect(lists.rows.get('ads')!.stored.contentSha256).not.toBe('');
   });
 
   it('is fetched no more often than an address is, once it was a file', async () => {
