@@ -80,18 +80,19 @@ export async function fetchList(request: FetchRequest, options: FetchOptions): P
   if (second.kind === 'unchanged') return second;
   const isSame = second.content.sha256 === first.content.sha256;
   if (isSame || (await isStillThere(second, request, options))) return second;
-  throw failed(request.url, 'it changed while it was fetched, twice');
+  throw failed([request.url], 'it changed while it was fetched, twice');
 }
 
 function fetchOnce(request: FetchRequest, options: FetchOptions): Promise<Fetched> {
   return withDeadline(options, async (signal) => {
     const { validators } = request;
-    const response = await open('GET', request, options, signal, conditionOf(validators));
+    const condition = conditionOf(validators);
+    const { response, way } = await open('GET', request, options, signal, condition);
     try {
       if (response.statusCode === 304 && validators !== null) return { kind: 'unchanged' };
-      if (response.statusCode !== 200) throw refusalOf(request.url, response);
+      if (response.statusCode !== 200) throw refusalOf(way, response);
       const content = await readBody(response, options, signal).catch((error: unknown) => {
-        throw asFailure(request.url, error, signal);
+        throw asFailure(way, error, signal);
       });
       return { kind: 'content', content, ...validatorsOf(response) };
     } finally {
@@ -112,7 +113,7 @@ async function isStillThere(
   if (before.etag === null && before.lastModified === null) return true;
   try {
     return await withDeadline(options, async (signal) => {
-      const response = await open('HEAD', request, options, signal, {});
+      const { response } = await open('HEAD', request, options, signal, {});
       response.destroy();
       if (response.statusCode !== 200) return true;
       const now = validatorsOf(response);
@@ -124,6 +125,14 @@ async function isStillThere(
     return true;
   }
 }
+
+interface Opened {
+  readonly response: IncomingMessage;
+  readonly way: Way;
+}
+
+/** The address of the list, and where servers sent us on, the one that answered. */
+type Way = readonly string[];
 
 /** Runs the work under a deadline for all of it. */
 async function withDeadline<Result>(
@@ -148,22 +157,23 @@ async function open(
   options: FetchOptions,
   signal: AbortSignal,
   condition: Readonly<Record<string, string>>,
-): Promise<IncomingMessage> {
+): Promise<Opened> {
   const rules = {
     isHttpAllowed: request.isHttpAllowed,
     isPrivateAllowed: options.isPrivateAllowed,
   };
   let url = parseListUrl(request.url, rules);
   for (let hops = 0; ; hops++) {
+    const way = [request.url, ...(hops === 0 ? [] : [url.href])];
     const response = await ask(method, url, options, signal, condition).catch((error: unknown) => {
-      throw asFailure(url.href, error, signal);
+      throw asFailure(way, error, signal);
     });
-    if (!REDIRECTS.includes(response.statusCode ?? 0)) return response;
+    if (!REDIRECTS.includes(response.statusCode ?? 0)) return { response, way };
     response.destroy();
     const { location } = response.headers;
-    if (location === undefined) throw failed(url.href, 'the server sends us on and not where to');
+    if (location === undefined) throw failed(way, 'the server sends us on and not where to');
     if (hops === REDIRECTS_MAX) {
-      throw failed(request.url, `the server sends us on more than ${REDIRECTS_MAX} times`);
+      throw failed([request.url], `the server sends us on more than ${REDIRECTS_MAX} times`);
     }
     url = parseListUrl(location, rules, url);
   }
@@ -303,8 +313,8 @@ function lengthOf({ headers }: IncomingMessage): number | null {
   return text === undefined ? null : Number(text);
 }
 
-function refusalOf(url: string, response: IncomingMessage): AppError {
-  const fault = failed(url, statusWords(response));
+function refusalOf(way: Way, response: IncomingMessage): AppError {
+  const fault = failed(way, statusWords(response));
   const isBusy = BUSY.includes(response.statusCode ?? 0);
   const waitSeconds = isBusy ? secondsOf(response.headers['retry-after']) : 0;
   return waitSeconds === 0 ? fault : new ServerBusy(fault.message, waitSeconds);
@@ -329,9 +339,9 @@ function isCut(error: unknown): boolean {
 }
 
 /** Sentences stay as they are; of anything else the signal's reason says it better, where there is one. */
-function asFailure(url: string, error: unknown, signal: AbortSignal): AppError {
+function asFailure(way: Way, error: unknown, signal: AbortSignal): AppError {
   const cause: unknown = signal.aborted ? signal.reason : error;
-  return cause instanceof AppError ? cause : failed(url, wordsOf(cause));
+  return cause instanceof AppError ? cause : failed(way, wordsOf(cause));
 }
 
 function wordsOf(error: unknown): string {
@@ -341,6 +351,7 @@ function wordsOf(error: unknown): string {
   return isUnpacking ? `the packed body is damaged or cut (${messageOf(error)})` : messageOf(error);
 }
 
-function failed(url: string, why: string): AppError {
-  return new AppError('LIST_FETCH_FAILED', `Fetching ${describeUrlText(url)}: ${why}`);
+function failed(way: Way, why: string): AppError {
+  const places = way.map(describeUrlText).join(', which sent us on to ');
+  return new AppError('LIST_FETCH_FAILED', `Fetching ${places}: ${why}`);
 }

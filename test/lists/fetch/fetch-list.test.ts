@@ -347,6 +347,21 @@ describe('redirects', () => {
     else expect(await faultOf(server.url('/0'))).toContain(words);
   });
 
+  it.each([
+    ['a refusal', status('403 Forbidden'), 'the server answered 403 Forbidden'],
+    ['a cut body', body({ 'content-length': 1_000 }, LIST), 'the connection ended after'],
+    ['silence', () => undefined, 'no response within 1 s'],
+  ])('that end in %s name who answered so', async (_what, script, words) => {
+    await using second = await startListServer(script as ListScript);
+    await using first = await startListServer(redirect(second.url('/b?key=secret')));
+    const { faultOf } = await aFetch();
+    const fault = await faultOf(first.url('/a?key=secret'));
+    expect(fault).toContain(
+      `${first.url('/a')}, which sent us on to ${second.url('/b')}: ${words}`,
+    );
+    expect(fault).not.toContain('secret');
+  });
+
   it('in a circle end', async () => {
     await using server = await startListServer(redirect('/'));
     const { faultOf } = await aFetch();
