@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, ChangeCounts } from '../store/changes.ts';
 import type { ApplyResult } from '../store/document-writer.ts';
+import { countNames } from '../store/list-report.ts';
 import { wordsOf } from './setting-words.ts';
 
 const LINES_MAX = 200;
@@ -43,7 +44,7 @@ export function describeReports(result: Pick<ApplyResult, 'changes' | 'listRepor
   return reports.flatMap(([id, report]) => {
     const refused = Object.entries(report.refused).map(([reason, count]) => `${reason} ${count}`);
     const tail = refused.length === 0 ? '' : `; refused: ${refused.join(', ')}`;
-    const head = `  list ${id}: ${report.format}, ${report.entries} names${tail}`;
+    const head = `  list ${id}: ${report.format}, ${countNames(report)} names${tail}`;
     const faults = report.faults
       .slice(0, 3)
       .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${text}`);

@@ -44,6 +44,11 @@ export function emptyReport(format: ListFormatName): ListReport {
   return { format, octets: 0, entries: 0, duplicates: 0, exceptions: 0, refused: {}, faults: [] };
 }
 
+/** Distinct ones. */
+export function countNames({ entries, duplicates }: ListReport): number {
+  return entries - duplicates;
+}
+
 /** At most a thousand names, in the order of the list. */
 export interface NameSample {
   /** Of all, shown or not. */

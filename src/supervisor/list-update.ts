@@ -25,6 +25,7 @@ import {
 } from '../lists/fetch/read-list-file.ts';
 import type { ListRecord } from '../store/canonical-list.ts';
 import type { SavedContent } from '../store/list-contents.ts';
+import { countNames } from '../store/list-report.ts';
 import type { ListSourceRow, ListVersions } from '../store/list-versions.ts';
 
 /** A file that is being written is given so many times `REST_MS` to come to rest. */
@@ -165,7 +166,7 @@ async function propose(
     [url, ...mirrors, file].includes(mark.url);
   const proposal = await tools.propose({ actor }, { list, contentSha256, source, isStillSource });
   const { outcome, version, report } = proposal;
-  const entries = report?.entries ?? null;
+  const entries = report === null ? null : countNames(report);
   if (outcome !== 'refused') {
     return { outcome, version, entries, reasons: proposal.reasons, mark };
   }

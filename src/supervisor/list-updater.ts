@@ -20,6 +20,7 @@ import { findAddressFault } from '../lists/fetch/public-address.ts';
 import { FileWatch } from '../lists/fetch/watch-files.ts';
 import type { Config } from '../config/config.ts';
 import type { ListContents } from '../store/list-contents.ts';
+import { countNames } from '../store/list-report.ts';
 import type { ListSourceRow, ListVersions } from '../store/list-versions.ts';
 import type { ListUpdateState, MetricSample } from './control-plane-contract.ts';
 import {
@@ -254,7 +255,7 @@ export class ListUpdater {
     const [held] = await this.#options.lists.versions({ list, state: 'held' });
     if (held === undefined) return result;
     const { version, reasons, report } = held;
-    return { ...result, outcome: 'held', version, reasons, entries: report.entries };
+    return { ...result, outcome: 'held', version, reasons, entries: countNames(report) };
   }
 
   #toolsFor(source: ListSource): UpdateTools {

@@ -20,6 +20,7 @@ import type { TransferDone } from '../lists/transfer/run-transfer.ts';
 import { FIRST_TIMERS, secondsToNextLook } from '../lists/transfer/soa-timers.ts';
 import type { TsigKey } from '../lists/transfer/tsig.ts';
 import type { Proposal } from '../store/list-propose.ts';
+import { countNames } from '../store/list-report.ts';
 import type { ListState, ZoneCopyState } from '../store/list-states.ts';
 import type { ListUpdates, ListUpdateState, MetricSample } from './control-plane-contract.ts';
 import type { Log } from './log.ts';
@@ -321,7 +322,7 @@ export class ZoneTransfers implements ListUpdates {
     const actor = zone.wantedBy ?? ACTOR;
     const proposal = await lists.propose(actor, zone.source, contentSha256, from);
     const { outcome, version, report, reasons } = proposal;
-    const entries = report?.entries ?? null;
+    const entries = report === null ? null : countNames(report);
     const isRefused = outcome === 'refused';
     this.#note(zone, { outcome: isRefused ? 'failed' : outcome, version, entries, reasons });
     if (reasons.length > 0) {

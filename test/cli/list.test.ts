@@ -49,6 +49,19 @@ test('apply prints what is held with its reasons, applies the rest, and ends wit
   expect((await run('list')).out).toMatch(/^a +adult +domains +10 +0 +1 +2 +names\.txt$/m);
 });
 
+test('the table of lists tells distinct names, and the zone that one comes from', async () => {
+  const { folder, run, apply } = await anEditor();
+  expect((await apply([...manyNames(10), ...manyNames(4)])).out).toContain('domains, 10 names');
+  const transfer = { zone: 'rpz.example', primaries: ['192.0.2.1:53'] };
+  const lists = [{ id: 'rpz', category: 'adult', transfer }];
+  writeFileSync(join(folder, 'doc.yaml'), JSON.stringify({ lists }));
+  await run('apply', join(folder, 'doc.yaml'));
+  expect((await run('list', 'versions', 'a')).out).toMatch(/^1 +in-force +10 /m);
+  const { out } = await run('list');
+  expect(out).toMatch(/^a +adult +domains +10 /m);
+  expect(out).toMatch(/^rpz +adult .* zone rpz\.example of 192\.0\.2\.1:53$/m);
+});
+
 test('an editor sees what waits, compares, lets it through, and goes back', async () => {
   const { run, apply } = await anEditor();
   await apply(manyNames(10));

@@ -5,6 +5,7 @@
 
 import { Type } from 'typebox';
 import { CategorySchema, SHA256_PATTERN } from '../../store/document.ts';
+import { countNames } from '../../store/list-report.ts';
 import type { ListVersion } from '../../store/list-version-rows.ts';
 import type { VersionPlace, VersionResult } from '../../store/list-versions.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
@@ -24,7 +25,7 @@ const versionFields = {
   state: Type.Enum(['in-force', 'held', 'rejected', 'past', 'replaced']),
   contentSha256: Type.String({ pattern: `${SHA256_PATTERN}|^$`, description: 'empty: no entries' }),
   format: Type.String(),
-  entries: count,
+  entries: Type.Integer({ description: 'distinct names' }),
   scope: Type.Object(
     {
       category: Type.String(),
@@ -334,7 +335,7 @@ function toAnswer(one: ListVersion) {
     state: one.state,
     contentSha256: one.contentSha256,
     format: one.format,
-    entries: one.report.entries,
+    entries: countNames(one.report),
     scope: one.scope,
     source: one.source,
     actor: one.actor,

@@ -1,6 +1,7 @@
 /** `stairgate list|service|plan|subscriber [ID]`: what the server holds; `apply` is the way to change it. */
 
 import type { Command } from 'commander';
+import { countNames, type ListReport } from '../../store/list-report.ts';
 import { ApiClient } from '../api-client.ts';
 import { addClientOptions, clientConfigOf } from '../options.ts';
 import type { PageFlags } from '../options.ts';
@@ -20,9 +21,9 @@ interface ResourceKind {
   readonly addMore?: (command: Command, output: Output) => void;
 }
 
-interface ListReport {
-  readonly entries?: number;
-  readonly refused?: Readonly<Record<string, number>>;
+interface ZoneTransfer {
+  readonly zone: string;
+  readonly primaries: readonly string[];
 }
 
 const KINDS: readonly ResourceKind[] = [
@@ -34,11 +35,11 @@ const KINDS: readonly ResourceKind[] = [
       ['ID', (item) => item['id']],
       ['CATEGORY', (item) => item['category']],
       ['FORMAT', (item) => item['detectedFormat']],
-      ['NAMES', (item) => (item['report'] as ListReport | undefined)?.entries],
+      ['NAMES', (item) => namesOf(item['report'] as ListReport | undefined)],
       ['REFUSED', (item) => countRefused(item['report'] as ListReport | undefined)],
       ['VERSION', (item) => item['version']],
       ['HELD', (item) => item['heldVersion']],
-      ['SOURCE', (item) => item['url'] ?? item['file'] ?? item['origin']],
+      ['SOURCE', (item) => item['url'] ?? item['file'] ?? zoneOf(item) ?? item['origin']],
     ],
     addMore: addListCommands,
   },
@@ -109,6 +110,16 @@ function tableOf(kind: ResourceKind, items: readonly Item[]): string {
 function cellText(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(' ');
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
+}
+
+/** As the versions of the list say it. */
+function zoneOf(item: Item): string | undefined {
+  const transfer = item['transfer'] as ZoneTransfer | undefined;
+  return transfer && `zone ${transfer.zone} of ${transfer.primaries.join(', ')}`;
+}
+
+function namesOf(report: ListReport | undefined): number | undefined {
+  return report && countNames(report);
 }
 
 function countRefused(report: ListReport | undefined): number {
