@@ -14,7 +14,7 @@ import {
   LOOK_OCTETS,
   type LookProgress,
 } from '../lists/look-progress.ts';
-import type { UsageReport } from '../lists/list-usage.ts';
+import { type AskedTotals, NOTHING_ASKED, type UsageReport } from '../lists/list-usage.ts';
 import { NO_SEALING_KEYS, type SealingKeys } from '../sealing/sealing-keys.ts';
 import type {
   ContentFile,
@@ -39,9 +39,9 @@ export interface CompilerOptions {
 }
 
 export class Compiler implements ContentInspector {
-  /** The names that are asked for most, the most asked first; whoever knows them says how to ask. */
-  askedNames: () => readonly AskedName[] = () => [];
-  /** Those of them that an update of a list must not block unseen. */
+  /** What is asked for; whoever knows it says how to ask. */
+  askedNames: () => AskedTotals = () => NOTHING_ASKED;
+  /** The names that an update of a list must not block unseen, the most asked first. */
   popularNames: () => readonly AskedName[] = () => [];
   readonly #options: CompilerOptions;
   readonly #clock: Clock;

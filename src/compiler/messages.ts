@@ -4,7 +4,7 @@ import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { AskedName } from '../lists/compare.ts';
 import type { LookProgress } from '../lists/look-progress.ts';
-import type { UsageReport } from '../lists/list-usage.ts';
+import type { AskedTotals, UsageReport } from '../lists/list-usage.ts';
 import type { SealingKeys } from '../sealing/sealing-keys.ts';
 import type {
   ContentFile,
@@ -152,8 +152,7 @@ export interface UsageRequest {
   readonly kind: 'usage';
   readonly job: number;
   readonly dataDir: string;
-  /** As in `CompareRequest`. */
-  readonly asked: readonly AskedName[];
+  readonly asked: AskedTotals;
 }
 
 export interface UsageDone {

@@ -21,8 +21,22 @@ import { createGate, type NameGate } from './gate.ts';
 import { type OpenedList, openList } from './open-list.ts';
 import { WatchedNames } from './watched-names.ts';
 
+/** Samples of names that are asked seldom, of one list: fewer would tell who asked. */
+const SELDOM_MIN = 4;
 /** Lists that overlap in every way pass it; sets passed through on the way count too. */
 const SETS_MAX = 262_144;
+
+/** What is asked for here. */
+export interface AskedTotals {
+  /** The most asked first. */
+  readonly often: readonly AskedName[];
+  /** Samples of all other names, a name as often as it was drawn; never shown. */
+  readonly seldom: readonly string[];
+  /** Queries, about, for which one of the seldom stands. */
+  readonly queriesASeldom: number;
+}
+
+export const NOTHING_ASKED: AskedTotals = { often: [], seldom: [], queriesASeldom: 0 };
 
 export interface ListUsage {
   readonly list: string;
@@ -31,7 +45,7 @@ export interface ListUsage {
   readonly names: number;
   /** Of these: names that no other list of the category has. */
   readonly unique: number;
-  /** How often names that the list covers were asked for, about; of the most asked names only. */
+  /** How often names that the list covers were asked for, about; 0 where it was hardly ever. */
   readonly hits: number;
   /** Lists with which it shares names, whatever their category; the one with the most first. */
   readonly overlaps: readonly { readonly list: string; readonly names: number }[];
@@ -39,7 +53,7 @@ export interface ListUsage {
 
 export interface UsageReport {
   readonly lists: readonly ListUsage[];
-  /** How many most asked names the hits were counted from. */
+  /** From how many names the hits were counted. */
   readonly askedNames: number;
 }
 
@@ -47,10 +61,7 @@ export interface UsageReport {
  * @param sources of the store; services are left out
  * @throws AppError `COMPILE_LIMIT`, `LIST_CONTENT_DAMAGED`, `LIST_CONTENT_UNREADABLE`
  */
-export function readUsage(
-  sources: readonly CompileListSource[],
-  asked: readonly AskedName[],
-): UsageReport {
+export function readUsage(sources: readonly CompileListSource[], asked: AskedTotals): UsageReport {
   // The content of a service is in its row, that of a list in a file.
   const lists = sources.filter(({ octets }) => octets === null);
   const opened = lists.map(openList);
@@ -60,7 +71,7 @@ export function readUsage(
   const hits = opened.map((one, index) => reader.read(one, index));
   const shares = lists.map((_, index) => sets.shareOf(index, lists));
   return {
-    askedNames: asked.length,
+    askedNames: asked.often.length + new Set(asked.seldom).size,
     lists: lists.map(({ id, category }, index) => {
       const { names, unique, overlaps } = shares[index] ?? { names: 0, unique: 0, overlaps: [] };
       return { list: id, category, names, unique, hits: hits[index] ?? 0, overlaps };
@@ -75,24 +86,20 @@ class UsageReader {
   readonly #gate: NameGate = createGate();
   readonly #hashes = createSuffixHashes();
   readonly #watched: WatchedNames;
+  /** Queries by place: those of the often asked; the seldom come after them, a place for each sample. */
   readonly #counts: readonly number[];
+  readonly #queriesASeldom: number;
 
-  constructor(
-    opened: readonly OpenedList[],
-    seed: HashSeed,
-    sets: ListSets,
-    asked: readonly AskedName[],
-  ) {
+  constructor(opened: readonly OpenedList[], seed: HashSeed, sets: ListSets, asked: AskedTotals) {
     this.#seed = seed;
     this.#sets = sets;
     this.#table = new BuildTable(guessNames(opened.map(({ list }) => list)));
-    const known = asked.map(({ name, count }) => ({ wire: wireOf(name), count }));
-    const named = known.filter(({ wire }) => wire.length > 0);
-    this.#watched = new WatchedNames(
-      named.map(({ wire }) => wire),
-      seed,
-    );
-    this.#counts = named.map(({ count }) => count);
+    const known = asked.often.map(({ name, count }) => ({ wire: wireOf(name), count }));
+    const often = known.filter(({ wire }) => wire.length > 0);
+    const seldom = asked.seldom.map(wireOf).filter((wire) => wire.length > 0);
+    this.#watched = new WatchedNames([...often.map(({ wire }) => wire), ...seldom], seed);
+    this.#counts = often.map(({ count }) => count);
+    this.#queriesASeldom = asked.queriesASeldom;
   }
 
   /** @returns how often names that the list covers were asked for */
@@ -115,7 +122,14 @@ class UsageReader {
       reject: () => undefined,
     });
     refuseDamage();
-    return this.#watched.endList().reduce((sum, place) => sum + (this.#counts[place] ?? 0), 0);
+    return this.#hitsOf(this.#watched.endList());
+  }
+
+  #hitsOf(covered: readonly number[]): number {
+    const often = covered.filter((place) => place < this.#counts.length);
+    const hits = often.reduce((sum, place) => sum + (this.#counts[place] ?? 0), 0);
+    const seldom = covered.length - often.length;
+    return hits + (seldom < SELDOM_MIN ? 0 : Math.round(seldom * this.#queriesASeldom));
   }
 
   #noteName(low: number, high: number, index: number): void {

@@ -136,8 +136,9 @@ export class Supervisor implements ControlPlane {
       clock: systemClock,
       rings: () => this.#pool.askedRings(),
       queriesASample: QUERIES_A_SAMPLE,
+      random: Math.random,
     });
-    compiler.askedNames = () => this.#askedNames.top();
+    compiler.askedNames = () => this.#askedNames.totals();
     compiler.popularNames = () => this.#askedNames.popular();
     const inForce = {
       seed,

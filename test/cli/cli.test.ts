@@ -229,7 +229,7 @@ describe('asking the API', () => {
       expect(out).toMatch(
         /a +adult +8 +6 \(75 %\) +40 +b 2 \(25 %\)\nb +adult +0 +0 \(0 %\) +40 +-\n/,
       );
-      expect(out).toContain('the 7 most asked names');
+      expect(out).toContain('by samples of 7 names');
       expect((await run('list', 'usage', '--json', ...flags)).out).toContain('"askedNames": 7');
       await run('list', 'usage-of-mine', ...flags);
       expect(seen.map(({ url }) => url)).toEqual([

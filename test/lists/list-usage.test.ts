@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ListFormatName } from '../../src/blocklist/formats/list-format.ts';
-import { readUsage, type UsageReport } from '../../src/lists/list-usage.ts';
+import type { AskedName } from '../../src/lists/compare.ts';
+import {
+  type AskedTotals,
+  NOTHING_ASKED,
+  readUsage,
+  type UsageReport,
+} from '../../src/lists/list-usage.ts';
 import type { CompileListSource } from '../../src/store/compile-input.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stairgate-usage-'));
@@ -26,6 +32,11 @@ function aSource(
   return { id, category, categoryBit: 1, ...shape, contentSha256, contentPath, ...more };
 }
 
+/** All of them asked often. */
+function asked(...often: AskedName[]): AskedTotals {
+  return { ...NOTHING_ASKED, often };
+}
+
 function of(report: UsageReport, list: string) {
   const found = report.lists.find((one) => one.list === list);
   if (found === undefined) throw new Error(`${list} is missing`);
@@ -40,7 +51,7 @@ describe('usage', () => {
   ];
 
   test('counts names, those of no other list of the category, and shared ones', () => {
-    const report = readUsage(lists, []);
+    const report = readUsage(lists, NOTHING_ASKED);
     expect(of(report, 'a')).toMatchObject({ category: 'adult', names: 3, unique: 2, hits: 0 });
     expect(of(report, 'a').overlaps).toEqual([
       { list: 'c', names: 2 },
@@ -54,13 +65,15 @@ describe('usage', () => {
   test('attributes asked names to each list that covers them', () => {
     const except = ['shop.two.example'];
     const all = [...lists, aSource('d', 'adult', 'two.example\nzero.example\n', { except })];
-    const asked = [
-      { name: 'www.two.example', count: 100 },
-      { name: 'x.shop.two.example', count: 10 },
-      { name: 'three.example', count: 1 },
-      { name: 'nowhere.example', count: 1000 },
-    ];
-    const report = readUsage(all, asked);
+    const report = readUsage(
+      all,
+      asked(
+        { name: 'www.two.example', count: 100 },
+        { name: 'x.shop.two.example', count: 10 },
+        { name: 'three.example', count: 1 },
+        { name: 'nowhere.example', count: 1000 },
+      ),
+    );
     expect(report.askedNames).toBe(4);
     const hits = report.lists.map(({ list, hits: count }) => [list, count]);
     expect(hits).toEqual([
@@ -71,14 +84,30 @@ describe('usage', () => {
     ]);
   });
 
+  test('counts names that are asked seldom, but not so few that they tell of one', () => {
+    const often = [{ name: 'two.example', count: 100 }];
+    const seldom = ['one.example', 'www.one.example', 'three.example', 'three.example'];
+    const report = readUsage(lists, {
+      often,
+      seldom: [...seldom, 'no.example'],
+      queriesASeldom: 61,
+    });
+    expect(report.askedNames).toBe(5);
+    const hits = report.lists.map(({ list, hits: count }) => [list, count]);
+    expect(hits).toEqual([
+      ['a', 344],
+      ['b', 100],
+      ['c', 100],
+    ]);
+  });
+
   test('leaves services out, and hosts lists without what is below their names', () => {
     const service = aSource('service:x', 'service:x', '', { octets: Buffer.from('one.example\n') });
     const hosts = aSource('h', 'adult', '0.0.0.0 one.example\n', { format: 'hosts' });
-    const asked = [
-      { name: 'one.example', count: 1 },
-      { name: 'www.one.example', count: 2 },
-    ];
-    const report = readUsage([service, hosts], asked);
+    const report = readUsage(
+      [service, hosts],
+      asked({ name: 'one.example', count: 1 }, { name: 'www.one.example', count: 2 }),
+    );
     expect(report.lists).toHaveLength(1);
     expect(of(report, 'h')).toMatchObject({ unique: 1, hits: 1 });
   });
@@ -90,7 +119,7 @@ describe('usage', () => {
     const sources = texts.map((names, list) =>
       aSource(`l${list}`, list % 2 === 0 ? 'even' : 'odd', `# ${list}\n${names.join('\n')}\n`),
     );
-    const report = readUsage(sources, []);
+    const report = readUsage(sources, NOTHING_ASKED);
     const sets = texts.map((names) => new Set(names));
     for (const [list, set] of sets.entries()) {
       const others = sets.filter((_, other) => other !== list && other % 2 === list % 2);
@@ -107,6 +136,6 @@ describe('usage', () => {
   test('tells a damaged content', () => {
     const source = aSource('e', 'adult', 'e.example\n');
     writeFileSync(source.contentPath, 'f.example\n');
-    expect(() => readUsage([source], [])).toThrow(/list "e".*damaged/);
+    expect(() => readUsage([source], NOTHING_ASKED)).toThrow(/list "e".*damaged/);
   });
 });

@@ -59,6 +59,12 @@ describe('a top list', () => {
 describe('the most asked names', () => {
   const clock = { nowMs: 0, monotonicMs: () => clock.nowMs, wallMs: () => clock.nowMs };
 
+  function askedNames(rings: readonly EventRing[]): AskedNames {
+    const chance = new SeededRandom(7);
+    const random = (): number => chance.below(1 << 20) / (1 << 20);
+    return new AskedNames({ clock, rings: () => rings, queriesASample: 10, random });
+  }
+
   function ask(ring: EventRing, name: string, times: number): void {
     const wire = wireName(name);
     for (let done = 0; done < times; done++) {
@@ -68,7 +74,7 @@ describe('the most asked names', () => {
 
   test('are those of all workers together, and those asked seldom are not shown', () => {
     const rings = [createEventRing(4096), createEventRing(4096)];
-    const names = new AskedNames({ clock, rings: () => rings, queriesASample: 10 });
+    const names = askedNames(rings);
     ask(rings[0]!, 'www.example.org', 3);
     ask(rings[1]!, 'www.example.org', 3);
     ask(rings[0]!, 'often.example', 20);
@@ -83,9 +89,45 @@ describe('the most asked names', () => {
     expect(names.top()).toEqual([{ name: 'often.example', count: 100 }]);
   });
 
+  test('count those asked seldom in sums, and show them to nobody', () => {
+    const ring = createEventRing(65_536);
+    const names = askedNames([ring]);
+    ask(ring, 'often.example', 20);
+    for (let index = 0; index < 600; index++) ask(ring, `n${index}.example`, 1);
+    names.drain();
+    expect(names.top()).toHaveLength(1);
+    const { often, seldom, queriesASeldom } = names.totals();
+    expect(often).toEqual([{ name: 'often.example', count: 200 }]);
+    expect([new Set(seldom).size, seldom.length * queriesASeldom]).toEqual([600, 6_000]);
+    clock.nowMs += 86_400_000;
+    names.drain();
+    const later = names.totals();
+    const left = later.seldom.length * later.queriesASeldom;
+    expect(left).toBeGreaterThan(2_900);
+    expect(left).toBeLessThan(3_100);
+  });
+
+  test('are sampled evenly where there are more than can be counted', () => {
+    const ring = createEventRing(65_536);
+    const names = askedNames([ring]);
+    // A quarter of what comes, early and late, is of one kind; no name comes twice.
+    for (let index = 0; index < 60_000; index++) {
+      ask(ring, `n${index}.${index % 4 === 0 ? 'a' : 'b'}.example`, 1);
+      if (index % 500 === 499) names.drain();
+    }
+    const { seldom, queriesASeldom } = names.totals();
+    expect(seldom.length).toBe(16_384);
+    const ofKind = seldom.filter((name) => name.endsWith('a.example'));
+    expect(ofKind.length * queriesASeldom).toBeGreaterThan(145_000);
+    expect(ofKind.length * queriesASeldom).toBeLessThan(155_000);
+    const early = seldom.filter((name) => Number(name.slice(1).split('.')[0]) < 30_000);
+    expect(early.length * queriesASeldom).toBeGreaterThan(290_000);
+    expect(early.length * queriesASeldom).toBeLessThan(310_000);
+  });
+
   test('hold an update back only where they have a share of all queries', () => {
     const ring = createEventRing(65_536);
-    const names = new AskedNames({ clock, rings: () => [ring], queriesASample: 10 });
+    const names = askedNames([ring]);
     const often = (): string[] => {
       names.drain();
       return names.popular().map(({ name }) => name);

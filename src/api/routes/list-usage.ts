@@ -11,7 +11,7 @@ const UsageSchema = Type.Object({
   unique: Type.Integer({ description: 'of these: in no other list of the category' }),
   hits: Type.Integer({
     description:
-      'about how often names that the list covers were asked for lately, of the most asked names only',
+      'about how often names that the list covers were asked for lately, blocked or not, by samples; 0: hardly ever',
   }),
   overlaps: Type.Array(Type.Object({ list: Type.String(), names: Type.Integer() }), {
     description: 'lists that write the same names, the one with the most first',
@@ -24,12 +24,12 @@ export function addListUsageRoute(app: ApiInstance, controlPlane: ControlPlane):
     {
       schema: {
         tags: ['lists'],
-        description: 'Reads all lists, which takes a second or so for each million names.',
+        description: 'Reads all lists, which takes some seconds for each million names.',
         response: {
           200: Type.Object({
             items: Type.Array(UsageSchema),
             askedNames: Type.Integer({
-              description: 'from how many of the most asked names the hits were counted',
+              description: 'from how many names the hits were counted',
             }),
           }),
         },

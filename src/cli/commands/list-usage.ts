@@ -42,7 +42,7 @@ function describe({ items, askedNames }: Answer): string {
     ['LIST', 'CATEGORY', 'NAMES', 'ONLY HERE', 'HITS', 'SHARES MOST WITH'],
     rows,
   );
-  return `${table}\nHits: queries for the ${askedNames} most asked names, about.`;
+  return `${table}\nHits: queries lately for names of the list, about, by samples of ${askedNames} names.`;
 }
 
 function shareOf(part: number, whole: number): string {
