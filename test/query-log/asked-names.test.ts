@@ -105,6 +105,11 @@ describe('the most asked names', () => {
     const left = later.seldom.length * later.queriesASeldom;
     expect(left).toBeGreaterThan(2_900);
     expect(left).toBeLessThan(3_100);
+    for (let index = 0; index < 300; index++) ask(ring, `today${index}.example`, 1);
+    names.drain();
+    const now = names.totals();
+    const ofToday = now.seldom.filter((name) => name.startsWith('today')).length;
+    expect(ofToday * now.queriesASeldom, 'what is new counts in full').toBe(3_000);
   });
 
   test('are sampled evenly where there are more than can be counted', () => {

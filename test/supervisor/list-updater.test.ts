@@ -324,7 +324,7 @@ describe('a list with an address', () => {
     const { look, lists, clock, updater } = anUpdater();
     lists.add({ id: 'ads', url: server.url('/') });
     await look();
-    const report = { entries: 7 } as ListVersion['report'];
+    const report = { entries: 9, duplicates: 2 } as ListVersion['report'];
     lists.held = [{ list: 'ads', version: 2, reasons: ['40 % fewer names'], report }];
     clock.nowMs += 2 * DAY * 1_000;
     await look();

@@ -352,7 +352,7 @@ describe('redirects', () => {
     ['a cut body', body({ 'content-length': 1_000 }, LIST), 'the connection ended after'],
     ['silence', () => undefined, 'no response within 1 s'],
   ])('that end in %s name who answered so', async (_what, script, words) => {
-    await using second = await startListServer(script as ListScript);
+    await using second = await startListServer(script);
     await using first = await startListServer(redirect(second.url('/b?key=secret')));
     const { faultOf } = await aFetch();
     const fault = await faultOf(first.url('/a?key=secret'));
