@@ -186,7 +186,7 @@ describe('appeal', () => {
   test('list shows what strangers wrote without what a terminal would obey', async () => {
     const { run: command, id } = await anAppeal();
     const shown = (await command('appeal', 'show', id)).out;
-    expect(shown).toMatch(/look \[2J here now\n\nadult-a, line 7: one\.example\.org$/);
+    expect(shown).toMatch(/look\\u001b\[2J\\u202ehere now\n\nadult-a, line 7: one\.example\.org$/);
     const { out } = await command('appeal', 'list');
     expect(out.split('\n')).toHaveLength(2);
     expect(out).toContain(id);
