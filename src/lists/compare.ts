@@ -116,7 +116,7 @@ function compareUnder(seed: HashSeed, parts: CompareParts): GateFindings {
     entries: fresh.entries,
     newlyBlocked: newlyBlocked.sample(),
     newlyOpened: newlyOpened.sample(),
-    popular: findPopular(parts, seed, probe, (isBelow) =>
+    popular: findPopular(parts, seed, gate, probe, (isBelow) =>
       probe.isChanged(fresh.image, was, isBelow),
     ),
     neverListable: neverListable.found,
@@ -250,6 +250,7 @@ type PopularName = GateFindings['popular'][number];
 function findPopular(
   parts: CompareParts,
   seed: HashSeed,
+  gate: Gate,
   probe: Probe,
   isChanged: (isBelow: boolean) => boolean,
 ): PopularName[] {
@@ -279,6 +280,7 @@ function findPopular(
   const covered = coveredByOthers(
     parts,
     seed,
+    gate,
     names.map((one) => one.wire),
   );
   return names
@@ -295,10 +297,11 @@ function isApproved(name: string, approved: ReadonlySet<string>): boolean {
   }
 }
 
-/** The places of those names that another list of the category covers already. */
+/** The places of those names that another list of the category covers already, by what the gate lets in. */
 function coveredByOthers(
   parts: CompareParts,
   seed: HashSeed,
+  gate: Gate,
   names: readonly Uint8Array[],
 ): ReadonlySet<number> {
   const covered = new Set<number>();
@@ -308,8 +311,10 @@ function coveredByOthers(
   for (const list of parts.otherLists()) {
     watched.startList(list);
     LIST_FORMATS[list.format].parse(list.content, {
-      entry: (name, _length, lineCoverage) => {
+      entry: (name, length, lineCoverage) => {
         hashSuffixes(hashes, seed, name, 0);
+        // A line that never gets into an image, such as `com`, covers nothing.
+        if (gate(name, length, hashes.labelCount, hashes, list.categoryBit) !== null) return;
         watched.noteEntry(hashes, coverageOf(list, lineCoverage));
       },
       exception: (name, _length, coverage) => {

@@ -206,6 +206,13 @@ describe('popular names', () => {
     ).toHaveLength(1);
   });
 
+  test('are told where only a line of another list covers them that never gets into an image', () => {
+    const known = ['popular.example', 'news.co.uk'];
+    const otherLists = () => [aList('domains', 1, 'example\nco.uk')];
+    const { popular } = compareTexts('', known.join('\n'), { known, otherLists });
+    expect(popular.map(({ name }) => name)).toEqual(known);
+  });
+
   test('of other lists are not read where no popular name is concerned', () => {
     const otherLists = () => {
       throw new Error('read');
