@@ -1,6 +1,7 @@
 /**
  * The compile thread as the main thread sees it (`job-thread`). A child's bedtime does not wait for an
- * editor who looks at a list: while the thread reads lists for somebody, a second one compiles.
+ * editor who looks at a list: while the thread reads lists for somebody, a second one compiles. Nor does a
+ * look, which somebody waits for, wait for whoever asks what all lists are good for: that has a third one.
  */
 
 import { assert } from '../lib/assert.ts';
@@ -26,6 +27,8 @@ import type {
 import { JobThread } from './job-thread.ts';
 import type { CompileDone, CompilerDone, CompilerRequest, ListEvidence } from './messages.ts';
 
+/** Reading all lists takes minutes where they are large; an answer as old as that is as good. */
+const USAGE_KEPT_MS = 60_000;
 const BUILT_ENTRY = new URL('compile-thread.js', import.meta.url);
 
 export interface CompilerOptions {
@@ -49,11 +52,14 @@ export class Compiler implements ContentInspector {
   readonly #thread: JobThread;
   /** For compilations only, where the other one reads lists; the memory of both is needed then. */
   readonly #secondThread: JobThread;
+  readonly #usageThread: JobThread;
   #jobNumber = 0;
   /** By SHA-256 of the content. */
   readonly #looks = new Map<string, LookProgress>();
   #lastSearch: Promise<unknown> = Promise.resolve();
   #usage: Promise<UsageReport> | null = null;
+  /** When that was there; null: it is being read. */
+  #usageReadMs: number | null = null;
 
   constructor(options: CompilerOptions) {
     this.#options = options;
@@ -62,6 +68,7 @@ export class Compiler implements ContentInspector {
     const { entry = BUILT_ENTRY } = options;
     this.#thread = new JobThread(entry);
     this.#secondThread = new JobThread(entry);
+    this.#usageThread = new JobThread(entry);
   }
 
   /**
@@ -180,18 +187,33 @@ export class Compiler implements ContentInspector {
     return done.findings;
   }
 
-  /** What each list is good for. All lists are read; who asks meanwhile gets the same answer. */
+  /**
+   * What each list is good for. All lists are read; who asks meanwhile, or within a minute after, gets the
+   * same answer.
+   */
   usage(): Promise<UsageReport> {
-    this.#usage ??= this.#readUsage().finally(() => {
-      this.#usage = null;
-    });
-    return this.#usage;
+    const readMs = this.#usageReadMs;
+    const isOld = readMs !== null && this.#clock.monotonicMs() - readMs >= USAGE_KEPT_MS;
+    if (this.#usage !== null && !isOld) return this.#usage;
+    this.#usageReadMs = null;
+    const usage = this.#readUsage();
+    usage.then(
+      () => {
+        this.#usageReadMs = this.#clock.monotonicMs();
+      },
+      () => {
+        this.#usage = null;
+      },
+    );
+    this.#usage = usage;
+    return usage;
   }
 
   async #readUsage(): Promise<UsageReport> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
-    const done = await this.#run({ kind: 'usage', job, dataDir, asked: this.askedNames() });
+    const asked = this.askedNames();
+    const done = await this.#usageThread.run({ kind: 'usage', job, dataDir, asked });
     assert(done.kind === 'used', 'a reading of usage ends so or failed');
     return done.usage;
   }
@@ -201,7 +223,8 @@ export class Compiler implements ContentInspector {
    * was. Later jobs are refused: a thread that started now would keep the process from ending.
    */
   async close(): Promise<void> {
-    await Promise.all([this.#thread.close(), this.#secondThread.close()]);
+    const threads = [this.#thread, this.#secondThread, this.#usageThread];
+    await Promise.all(threads.map((thread) => thread.close()));
   }
 
   #run(request: CompilerRequest): Promise<CompilerDone> {

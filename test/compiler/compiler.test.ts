@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { Compiler } from '../../src/compiler/compiler.ts';
+import type { AskedName } from '../../src/lists/compare.ts';
 
 test('many searches for evidence run one by one, and other jobs wait for one of them at most', async () => {
   const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
@@ -15,20 +16,17 @@ test('many searches for evidence run one by one, and other jobs wait for one of 
   expect(await look).toEqual({ entries: 2 });
 });
 
-test('a compilation goes before looks and searches that wait, and usage is read once for all who ask', async () => {
+test('a compilation goes before looks and searches that wait', async () => {
   const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
   const compiler = new Compiler({ entry, dataDir: '/nowhere' });
   onTestFinished(() => compiler.close());
   const look = () => compiler.inspect(Uint8Array.of(0), 'domains');
   const profile = compiler.compileProfile([1, 2], 1, 0);
   const looks = [look(), look()];
-  const usages = [compiler.usage(), compiler.usage()];
   const compiled = compiler.compile([1, 2], null);
   expect((await profile).byteLength).toBe(1);
   expect((await compiled).revision).toBe(2);
   expect(await Promise.all(looks)).toEqual([{ entries: 3 }, { entries: 4 }]);
-  expect(await Promise.all(usages)).toEqual([{ askedNames: 5 }, { askedNames: 5 }]);
-  expect(await compiler.usage()).toEqual({ askedNames: 6 });
 });
 
 /** More than half of the deadline of a job. */
@@ -36,6 +34,11 @@ const LONG_MS = 400_000;
 const DEADLINE_MS = 600_000;
 const DONE = 1;
 const DEATH = 2;
+
+function openGate(gate: Int32Array, how: number): void {
+  Atomics.store(gate, 0, how);
+  Atomics.notify(gate, 0);
+}
 
 /** Jobs that wait at a gate each, and a clock that only the test moves. */
 function gatedJobs(count: number) {
@@ -49,9 +52,7 @@ function gatedJobs(count: number) {
   const gates = Array.from({ length: count }, () => new Int32Array(new SharedArrayBuffer(4)));
   const jobs = gates.map((gate) => compiler.inspect(new Uint8Array(gate.buffer), 'domains'));
   const open = (index: number, how: number): void => {
-    const gate = gates[index]!;
-    Atomics.store(gate, 0, how);
-    Atomics.notify(gate, 0);
+    openGate(gates[index]!, how);
   };
   return { compiler, jobs, open };
 }
@@ -88,6 +89,40 @@ test('a compilation waits for nobody who reads a list: it has a thread of its ow
   expect(await Promise.all(jobs)).toEqual([{ entries: 1 }, { entries: 2 }]);
   // Nobody is in its way any more.
   expect((await compiler.compile([1, 2], null)).revision).toBe(5);
+});
+
+describe('usage', () => {
+  it('is read once for all who ask meanwhile and within a minute after', async () => {
+    const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
+    let nowMs = 0;
+    const clock = { wallMs: () => 0, monotonicMs: () => nowMs };
+    const compiler = new Compiler({ entry, dataDir: '/nowhere', clock });
+    onTestFinished(() => compiler.close());
+    const usages = [compiler.usage(), compiler.usage()];
+    expect(await Promise.all(usages)).toEqual([{ askedNames: 1 }, { askedNames: 1 }]);
+    nowMs = 59_999;
+    expect(await compiler.usage()).toEqual({ askedNames: 1 });
+    nowMs = 60_000;
+    expect(await compiler.usage()).toEqual({ askedNames: 2 });
+  });
+
+  it('keeps nobody waiting, and is read anew where it failed', async () => {
+    const gate = new Int32Array(new SharedArrayBuffer(4));
+    const { compiler, jobs, open } = gatedJobs(1);
+    compiler.askedNames = () => [{ name: 'a.example', count: 1, gate } as AskedName];
+    const first = compiler.usage();
+    open(0, DONE);
+    expect(await jobs[0]).toEqual({ entries: 1 });
+    const opened = new Int32Array(new SharedArrayBuffer(4));
+    openGate(opened, DONE);
+    const look = compiler.inspect(new Uint8Array(opened.buffer), 'domains');
+    expect(await look).toEqual({ entries: 3 });
+    expect((await compiler.compile([1, 2], null)).revision).toBe(4);
+    openGate(gate, DEATH);
+    await expect(first).rejects.toMatchObject({ code: 'COMPILE_FAILED' });
+    openGate(gate, DONE);
+    expect(await compiler.usage()).toEqual({ askedNames: 5 });
+  });
 });
 
 test('the death of the thread is the fault of the job that it had', async () => {
