@@ -19,7 +19,8 @@ import type { OpenedImages } from './publisher.ts';
 
 /** Part of the deadline after which the first alarm comes. */
 const AGEING_AFTER = 0.75;
-const CHECK_INTERVAL_MS = 60_000;
+/** Below the last quarter of the shortest deadline, which is a minute. */
+const CHECK_INTERVAL_MS = 10_000;
 /** An alarm that nobody has ended is given again. */
 const REPEAT_MS = 3_600_000;
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { compileBlocklist } from '../../src/blocklist/compile.ts';
 import { emptyPolicies } from '../../src/policy/compile.ts';
 import { openImages, type OpenedImages } from '../../src/supervisor/publisher.ts';
@@ -24,11 +24,12 @@ function aWatch() {
     images: null as OpenedImages | null,
     nowSeconds: SEALED_AT,
     wanted: [] as readonly string[],
+    freshnessSeconds: 4 * HOUR,
   };
   const watch = new SealedWatch({
     images: () => state.images,
     sealedLists: () => Promise.resolve(state.wanted),
-    freshnessSeconds: () => 4 * HOUR,
+    freshnessSeconds: () => state.freshnessSeconds,
     clock: { wallMs: () => state.nowSeconds * 1000, monotonicMs: () => 0 },
     log: { info: log('info'), warn: log('warn'), error: log('error') },
   });
@@ -94,6 +95,24 @@ describe('the watch over sealed lists', () => {
     state.images = imagesOf(aSealedFile('one.example.org\n', newer));
     watch.noteInstalled();
     expect(takeLines()).toEqual(['info court: a sealed list is fresh again']);
+  });
+
+  it('warns in time where the deadline is the shortest', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { watch, state, takeLines } = aWatch();
+    onTestFinished(() => {
+      watch.stop();
+      vi.useRealTimers();
+    });
+    state.freshnessSeconds = 60;
+    state.nowSeconds += 30;
+    state.images = imagesOf(aSealedFile('one.example.org\n'));
+    watch.noteInstalled();
+    watch.start();
+    for (; state.nowSeconds < SEALED_AT + 60; state.nowSeconds++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(takeLines()).toEqual([expect.stringContaining('warn court')]);
   });
 
   it('gives the alarm of a list that was never in force', async () => {
