@@ -85,13 +85,14 @@ export class DocumentWriter {
   ): Promise<ApplyResult> {
     const prepared = { ...(await this.#read(value)), isTrusted };
     const { document, looks } = prepared;
-    return untilLooked(async () => {
+    const written = untilLooked(async () => {
       if (document.lists !== null) {
         const ground = await this.#store.read(readGround);
         await looks.prepare(candidatesOf(document.lists, ground, isTrusted), ground);
       }
       return this.#store.write(context, (tx) => work(tx, prepared));
     });
+    return written.finally(() => this.#store.discardContents(looks.unwanted));
   }
 
   /** As a part of a write: a document without lists. */

@@ -33,6 +33,7 @@ import {
 import { type ListVersion, readVersions, updateVersion } from './list-version-rows.ts';
 import type { Placed } from './read-document.ts';
 import type { StoredList } from './records.ts';
+import { sealingFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import { isPerson } from './tokens.ts';
 
@@ -70,8 +71,10 @@ export function candidatesOf(
   isTrusted: boolean,
 ): ListCandidate[] {
   return lists.flatMap(({ record }) => {
-    const contentSha256 = record.contentSha256 ?? stored.get(record.id)?.contentSha256 ?? '';
-    return contentSha256 === '' ? [] : [{ record, contentSha256, isTrusted }];
+    const before = stored.get(record.id);
+    const contentSha256 = record.contentSha256 ?? before?.contentSha256 ?? '';
+    const isNone = contentSha256 === '' || sealingFault(record, before) !== null;
+    return isNone ? [] : [{ record, contentSha256, isTrusted }];
   });
 }
 
@@ -97,12 +100,19 @@ export async function judgeLists(
     const stored = ground.lists.get(record.id);
     const versions = await readVersions(tx, { list: record.id });
     settled.push(placed);
+    const sealing = sealingFault(record, stored);
+    if (sealing !== null) {
+      faults.push(`${path}.sealed: ${sealing}`);
+      looks.leaveOut(record, stored, record.contentSha256);
+      continue;
+    }
     if (candidate === undefined) checkWaiting(placed, stored, versions, false, faults);
     // A content that is not there is a fault of its own.
     if (candidate === undefined || !looks.hasContent(candidate)) continue;
     const look = looks.find(candidate, ground);
     if (look instanceof AppError) {
       faults.push(`${path}: ${look.message}`);
+      looks.leaveOut(record, stored, candidate.contentSha256);
       continue;
     }
     reports.set(record.id, look.report);
@@ -110,6 +120,7 @@ export async function judgeLists(
     const { outcome, reasons, same } = judgement;
     if (outcome === 'refused') {
       faults.push(`${path}: Reading the list: ${reasons.join('; ')}`);
+      looks.leaveOut(record, stored, candidate.contentSha256);
       continue;
     }
     const { contentSha256 } = candidate;
@@ -156,8 +167,11 @@ function withContentOf(
   { record: before, contentSha256 }: StoredList,
   after: ListRecord,
 ): ListRecord {
-  const { id, category, origin } = after;
+  const { id, category } = after;
   const { format } = before;
+  // Of an upload that waits it tells where that came from, and not the content that the list has.
+  const isWaiting = after.contentSha256 !== undefined && after.contentSha256 !== contentSha256;
+  const { origin } = isWaiting ? before : after;
   const kept = {
     id,
     category,

@@ -136,6 +136,11 @@ export class ListContents {
     }
   }
 
+  async remove(sha256: string): Promise<void> {
+    this.#held.delete(sha256);
+    await rm(this.pathOf(sha256), { force: true });
+  }
+
   /** Removes files older than a day that no list names, and what a crash left half-written. */
   async removeUnused(used: ReadonlySet<string>, nowMs: number): Promise<number> {
     let removed = 0;

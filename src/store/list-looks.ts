@@ -10,6 +10,7 @@
  * row that it was about, ends the transaction with `LookMissing` and is made outside.
  */
 
+import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import { AppError } from '../lib/errors.ts';
 import { readApprovedNames } from './approved-names.ts';
 import type { ListRecord } from './canonical-list.ts';
@@ -18,6 +19,7 @@ import type { ContentInspector, GateComparison, GateFindings, ListReport } from 
 import { isSameScope, scopeOf } from './list-scope.ts';
 import { readLists, type StoredList } from './records.ts';
 import type { Db } from './schema.ts';
+import { isSealedList } from './sealed-checks.ts';
 
 /** Codes of an inspector that speak of the content and not of the inspection. */
 const CONTENT_FAULTS = ['LIST_REFUSED', 'CONTENT_DAMAGED'];
@@ -79,6 +81,7 @@ export class ListLooks {
   readonly #reports = new Map<string, ListReport | AppError>();
   /** By all that a comparison is about. */
   readonly #findings = new Map<string, GateFindings>();
+  readonly #unwanted = new Set<string>();
 
   constructor(contents: ListContents, inspector: ContentInspector) {
     this.#contents = contents;
@@ -116,6 +119,21 @@ export class ListLooks {
     return { report, findings };
   }
 
+  /** Notes a content that the list does not take. @param before what the list is; undefined: nothing yet */
+  leaveOut(
+    { sealed }: ListRecord,
+    before: StoredList | undefined,
+    contentSha256: string | undefined,
+  ): void {
+    const isSealed = sealed === true || (before !== undefined && isSealedList(before));
+    if (isSealed && contentSha256 !== undefined) this.#unwanted.add(contentSha256);
+  }
+
+  /** Contents that sealed lists have not taken. They may be their names in the clear, so none stays. */
+  get unwanted(): ReadonlySet<string> {
+    return this.#unwanted;
+  }
+
   #reportOf(candidate: ListCandidate, ground: ListGround): ListReport | AppError | null {
     return knownReport(candidate, ground) ?? this.#reports.get(contentKeyOf(candidate)) ?? null;
   }
@@ -123,7 +141,7 @@ export class ListLooks {
   async #lookAt(candidate: ListCandidate): Promise<ListReport | AppError> {
     const { record, contentSha256 } = candidate;
     const look = await this.#inspector
-      .inspect(this.#contents.locate(contentSha256), record.format ?? null)
+      .inspect(this.#contents.locate(contentSha256), formatOf(record))
       .catch((error: unknown) => {
         if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
         throw error;
@@ -188,5 +206,10 @@ function knownReport(
 }
 
 function contentKeyOf({ contentSha256, record }: ListCandidate): string {
-  return `${contentSha256} ${record.format ?? ''}`;
+  return `${contentSha256} ${formatOf(record) ?? ''}`;
+}
+
+/** Null: to be found out. A text that a sealed list was given by mistake is not even read. */
+function formatOf({ sealed, format }: ListRecord): ListFormatName | null {
+  return sealed === true ? 'sealed' : (format ?? null);
 }

@@ -8,7 +8,7 @@
  */
 
 import type { AuditEntry } from './audit.ts';
-import { type ListRecord, settingsOf, VERSIONS_KEPT } from './canonical-list.ts';
+import { type ListRecord, settingsOf, sourceOf, VERSIONS_KEPT } from './canonical-list.ts';
 import { GATE_DEFAULTS, judgeFirst, judgeUpdate } from './gate-verdict.ts';
 import type { ListCandidate, ListLook } from './list-looks.ts';
 import type { GateFindings, GateLimits } from './list-report.ts';
@@ -67,7 +67,9 @@ export function judgeCandidate(
     return judgeScope({ record, contentSha256, isTrusted }, findings, stored.record, versions);
   }
   const limits = limitsOf(record);
-  const refusal = judgeFirst(report, limits) ?? sealedFault(record, stored?.report ?? null, report);
+  const lastSerial = stored?.lastSerial ?? null;
+  // First, since the other one quotes a line.
+  const refusal = sealedFault(record, lastSerial, report) ?? judgeFirst(report, limits);
   if (refusal !== null) return { outcome: 'refused', reasons: [refusal], same: null };
   const same = versions.filter((one) => isOf(one, contentSha256, format));
   const rejected = same.find(isLeftOut);
@@ -165,6 +167,7 @@ export async function settleProposal(
         format: report.format,
         scope: scopeOf(record),
         source,
+        origin: record.origin ?? '',
         actor,
         authors: people,
         approvers,
@@ -207,10 +210,14 @@ export async function installVersion(
   const [before = null] = await readVersions(tx, { list, state: 'in-force' });
   if (before !== null) await updateVersion(tx, before, { state: 'past' });
   const installed = await updateVersion(tx, version, { state: 'in-force', installedAt: at });
+  const { sealed } = version.report;
   await tx
     .updateTable('lists')
     .set({
       content_sha256: version.contentSha256,
+      // Higher than the last one, or it would not have come here.
+      ...(sealed === undefined ? {} : { last_serial: sealed.serial }),
+      ...(sourceOf(record) === 'contentSha256' ? { origin: version.origin } : {}),
       format: version.format,
       report: JSON.stringify(version.report),
       category: after.category,

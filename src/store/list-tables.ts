@@ -74,3 +74,14 @@ export const LIST_SCOPES = [
      ) from lists where id = list
    )`,
 ];
+
+/** The sixth step: what a sealed list had in force already, and where an uploaded content came from. */
+export const LIST_MEMORY = [
+  `alter table lists add column last_serial integer`,
+  `update lists set last_serial = (
+     select max(json_extract(report, '$.sealed.serial')) from list_versions
+     where list = id and installed_at is not null
+   )`,
+  `alter table list_versions add column origin text not null default ''`,
+  `update list_versions set origin = (select origin from lists where id = list)`,
+];

@@ -29,6 +29,8 @@ export interface ListVersion extends Approvals {
   readonly scope: ListScope;
   /** Where it came from, for people. */
   readonly source: string;
+  /** What its list had, or was to have, as `origin`; empty: nothing. */
+  readonly origin: string;
   /** Who proposed it. */
   readonly actor: string;
   /** Why the gate holds it, or held it; empty where it passed. */
@@ -68,7 +70,7 @@ export async function insertVersion(
   version: NewVersion,
   state: ListVersionState,
 ): Promise<ListVersion> {
-  const { list, contentSha256, format, source, actor, createdAt } = version;
+  const { list, contentSha256, format, source, origin, actor, createdAt } = version;
   const { newest } = await tx
     .selectFrom('list_versions')
     .select((eb) => eb.fn.coalesce(eb.fn.max('number'), eb.lit(0)).as('newest'))
@@ -88,6 +90,7 @@ export async function insertVersion(
       reasons: JSON.stringify(reasons),
       state,
       source,
+      origin,
       actor,
       approvals: JSON.stringify({ authors, approvers }),
       created_at: createdAt,
@@ -166,6 +169,17 @@ export async function readUsedContents(db: Db): Promise<Set<string>> {
   return new Set([...lists, ...versions].map((row) => row.content_sha256));
 }
 
+/** Ids of lists that keep a version with this content. */
+export async function readListsWith(db: Db, contentSha256: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('list_versions')
+    .select('list')
+    .distinct()
+    .where('content_sha256', '=', contentSha256)
+    .execute();
+  return rows.map(({ list }) => list);
+}
+
 function toVersion(row: ListVersionRow): ListVersion {
   return {
     list: row.list,
@@ -175,6 +189,7 @@ function toVersion(row: ListVersionRow): ListVersion {
     format: row.format as ListFormatName,
     scope: JSON.parse(row.scope) as ListScope,
     source: row.source,
+    origin: row.origin,
     actor: row.actor,
     ...(JSON.parse(row.approvals) as Approvals),
     reasons: JSON.parse(row.reasons) as string[],

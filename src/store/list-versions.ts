@@ -43,6 +43,7 @@ import {
 import { type ListState, readListState, readListStates, writeListState } from './list-states.ts';
 import {
   type ListVersion,
+  readListsWith,
   readVersions,
   updateVersion,
   type VersionFilter,
@@ -50,7 +51,7 @@ import {
 import { OWN_SOURCE, type OwnLists } from './own-lists.ts';
 import { listOf, readLists, type StoredList } from './records.ts';
 import { canonicalName } from './rule-name.ts';
-import { sealedFault } from './sealed-checks.ts';
+import { isSealedList, sealedFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import type { StoreAccess } from './store-access.ts';
 import type { WriteContext } from './write-context.ts';
@@ -111,7 +112,7 @@ export class ListVersions {
     { list, contentSha256, source, isStillSource = () => true }: ContentProposal,
   ): Promise<Proposal> {
     const looks = new ListLooks(this.#store.contents, this.#store.inspector);
-    return untilLooked(async () => {
+    const proposed = untilLooked(async () => {
       const candidateOf = ({ record }: StoredList): ListCandidate => {
         if (!isStillSource(record)) {
           throw new AppError('RESOURCE_UNKNOWN', `The list "${list}" is from elsewhere by now`);
@@ -127,12 +128,17 @@ export class ListVersions {
         const now = await readGround(tx);
         const candidate = candidateOf(listOf(now.lists, list));
         const look = looks.find(candidate, now);
-        if (look instanceof AppError) {
-          return refuseContent(this.#store, tx, list, [look.message], null);
+        const proposal =
+          look instanceof AppError
+            ? await refuseContent(this.#store, tx, list, [look.message], null)
+            : await writeProposal(this.#store, tx, context, candidate, look, { source });
+        if (proposal.outcome === 'refused') {
+          looks.leaveOut(candidate.record, now.lists.get(list), contentSha256);
         }
-        return writeProposal(this.#store, tx, context, candidate, look, { source });
+        return proposal;
       });
     });
+    return proposed.finally(() => this.#store.discardContents(looks.unwanted));
   }
 
   /**
@@ -218,6 +224,24 @@ export class ListVersions {
       if (isOfLeft) entries.push(...(await replaceHeld(tx, list, null)));
       await this.#ownLists.resetEntries(tx, stored, version.contentSha256);
       return this.#settled(tx, context, revision, installed.version, entries);
+    });
+  }
+
+  /**
+   * A content may be given out where a kept version has it, and none of a sealed list: digests tell nobody
+   * a name who has no key, but whoever has got a key shall not find the rest here.
+   * @throws AppError `CONTENT_UNKNOWN`, `CONTENT_SEALED`
+   */
+  async requireReadable(contentSha256: string): Promise<void> {
+    await this.#store.read(async (tx) => {
+      const all = await readLists(tx);
+      const ids = await readListsWith(tx, contentSha256);
+      if (ids.length === 0 || !this.#store.contents.has(contentSha256)) {
+        throw new AppError('CONTENT_UNKNOWN', `No list has the content ${quote(contentSha256)}`);
+      }
+      if (ids.some((id) => isSealedList(listOf(all, id)))) {
+        throw new AppError('CONTENT_SEALED', 'Reading a content: sealed lists are not given out');
+      }
     });
   }
 
@@ -410,11 +434,11 @@ function requireState(
  * Own lists have entries of their own, sealed ones a sealed file of a serial that is new.
  * @throws AppError `VERSION_STATE`
  */
-function requireFit({ record, report }: StoredList, version: ListVersion, doing: string): void {
+function requireFit({ record, lastSerial }: StoredList, version: ListVersion, doing: string): void {
   const isForeign = record.own === true && ![OWN_SOURCE, SETTINGS_SOURCE].includes(version.source);
   const fault = isForeign
     ? 'it came from elsewhere, before the list had entries of its own; valid: one of own entries'
-    : sealedFault(record, report, version.report);
+    : sealedFault(record, lastSerial, version.report);
   if (fault === null) return;
   throw new AppError(
     'VERSION_STATE',

@@ -6,7 +6,7 @@
 import type { Kysely, Migration } from 'kysely';
 import { AppError } from '../lib/errors.ts';
 import { APPEAL_TABLES } from './appeals.ts';
-import { LIST_SCOPES, LIST_TABLES } from './list-tables.ts';
+import { LIST_MEMORY, LIST_SCOPES, LIST_TABLES } from './list-tables.ts';
 import { PROFILE_TABLES } from './profile-tables.ts';
 import { runAll, runMigrations } from './run-migrations.ts';
 import type { Db } from './schema.ts';
@@ -111,6 +111,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003-list-versions': { up: (db: Kysely<unknown>) => runAll(db, LIST_TABLES) },
   '0004-appeals': { up: (db: Kysely<unknown>) => runAll(db, APPEAL_TABLES) },
   '0005-list-scopes': { up: (db: Kysely<unknown>) => runAll(db, LIST_SCOPES) },
+  '0006-list-memory': { up: (db: Kysely<unknown>) => runAll(db, LIST_MEMORY) },
 };
 
 /** Brings a database to today's tables; nothing happens where it is there already. */

@@ -48,6 +48,8 @@ export interface StoredList extends Stored<ListRecord> {
   readonly installedAt: string | null;
   /** Number of the version that waits for somebody; null: none does. */
   readonly heldVersion: number | null;
+  /** The highest serial of a sealed content that was ever in force; null: none was. */
+  readonly lastSerial: number | null;
 }
 
 export interface StoredService extends Stored<ServiceRecord> {
@@ -140,6 +142,7 @@ export async function readLists(db: Db): Promise<Map<string, StoredList>> {
         version: inForce?.number ?? null,
         installedAt: inForce?.installed_at ?? null,
         heldVersion: own.find(({ state }) => state === 'held')?.number ?? null,
+        lastSerial: row.last_serial,
         record: {
           id: row.id,
           category: row.category,

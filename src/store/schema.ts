@@ -67,6 +67,8 @@ interface ListTable {
   content_sha256: string;
   /** `ListReport` of the content as JSON. */
   report: string;
+  /** The highest of a sealed content that was ever in force; its version may be kept no longer. */
+  last_serial: number | null;
   /** `ListSettings`. */
   settings: string | null;
   revision: number;
@@ -86,6 +88,8 @@ interface ListVersionTable {
   state: ListVersionState;
   /** Where it came from, for people. */
   source: string;
+  /** As of its list. */
+  origin: string;
   actor: string;
   /** `Approvals`. */
   approvals: string;

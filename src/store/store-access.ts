@@ -16,6 +16,7 @@ import { checkExpectation } from './expectation.ts';
 import { findAnswer, saveAnswer } from './idempotency.ts';
 import type { ListContents } from './list-contents.ts';
 import type { ContentInspector } from './list-report.ts';
+import { readUsedContents } from './list-version-rows.ts';
 import { readRevision, writeMeta } from './meta.ts';
 import type { Db } from './schema.ts';
 import type { WriteContext } from './write-context.ts';
@@ -98,6 +99,15 @@ export class StoreAccess {
     } catch (error) {
       throw toStoreError(error);
     }
+  }
+
+  /** Takes contents off the disk, but for those that a list or a kept version names. */
+  async discardContents(sha256s: ReadonlySet<string>): Promise<void> {
+    if (sha256s.size === 0) return;
+    await this.inTurn(async () => {
+      const used = await readUsedContents(this.db);
+      for (const sha256 of sha256s) if (!used.has(sha256)) await this.contents.remove(sha256);
+    });
   }
 
   /** @param revision the one that holds what is noted */

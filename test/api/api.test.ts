@@ -344,9 +344,11 @@ describe('the routes', () => {
     expect(cut.json()).toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect((await ask('PUT', url)).json()).toMatchObject({ code: 'CONTENT_MISMATCH' });
     expect((await ask('PUT', url, content, { headers })).json()).toEqual({ sha256, octets: 26 });
-    expect((await ask('GET', url)).rawPayload).toEqual(content);
+    // No list has it yet.
+    expect((await ask('GET', url)).json()).toMatchObject({ code: 'CONTENT_UNKNOWN' });
     const document = { lists: [{ id: 'a', category: 'news', contentSha256: sha256 }] };
     const applied = await ask('POST', '/api/v1/apply?wait=true', { document });
+    expect((await ask('GET', url)).rawPayload).toEqual(content);
     expect(applied.json()).toMatchObject({ revision: 1, isInForce: true, isDryRun: false });
     expect((await ask('GET', '/api/v1/lists/a')).json()).toMatchObject({
       detectedFormat: 'domains',

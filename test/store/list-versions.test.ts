@@ -218,10 +218,23 @@ describe('apply', () => {
     expect((await store.lists()).get('a')).toMatchObject({
       ...{ contentSha256: before, heldVersion: 2 },
       // Whoever approves the content has seen what it blocks in the new category.
-      record: { category: 'adult', origin: 'new', contentSha256: before },
+      record: { category: 'adult', contentSha256: before },
     });
     expect((await store.plans()).has('kids')).toBe(true);
     expect(await auditActions(store)).toEqual(['anna hold a/2']);
+  });
+
+  test('tells of an upload where the content in force came from, and not one that waits', async () => {
+    const store = await aListStore();
+    await aListInForce(store, { origin: 'old.txt' });
+    const originOf = async () => (await store.lists()).get('a')?.record.origin;
+    const lists = [aList(store, manyNames(5), { origin: 'new.txt' })];
+    await store.applyDocument({ lists }, ANNA);
+    expect(await originOf()).toBe('old.txt');
+    await store.listVersions.approve(ANNA, { list: 'a', version: 2 });
+    expect(await originOf()).toBe('new.txt');
+    await store.listVersions.rollback(ANNA, { list: 'a', version: 1 });
+    expect(await originOf()).toBe('old.txt');
   });
 
   test('of nothing but a list that is held makes no revision, and says so each time', async () => {

@@ -4,7 +4,7 @@ import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
-import { ACTOR, aDataFolder, aStore } from './support.ts';
+import { ACTOR, aContent, aDataFolder, aStore } from './support.ts';
 
 const CONTENT = 'ab'.repeat(32);
 const REPORT = JSON.stringify({ format: 'hosts', octets: 9, entries: 7, exceptions: 0 });
@@ -92,4 +92,25 @@ test('what a list holds becomes its version 1, with who brought it and when', as
     },
     { list: 'b', version: 1, state: 'in-force', actor: 'offline' },
   ]);
+});
+
+test('of sealed contents that were in force, the highest serial is known', async () => {
+  const folder = aDataFolder();
+  const before = await aStore(folder);
+  const lists = [{ id: 'a', category: 'adult', contentSha256: aContent(before) }];
+  await before.applyDocument({ lists }, ACTOR);
+  await before.close();
+  const database = new Database(join(folder, 'stairgate.db'));
+  database.exec(`
+    delete from kysely_migration where name = '0006-list-memory';
+    alter table lists drop column last_serial;
+    alter table list_versions drop column origin;
+    insert into list_versions select list, 2, content_sha256, format, '{"sealed":{"serial":9}}', findings, reasons,
+      'past', source, actor, approvals, created_at, installed_at, decided_by, decided_at, scope from list_versions;
+    insert into list_versions select list, 3, content_sha256, format, '{"sealed":{"serial":12}}', findings, reasons,
+      'rejected', source, actor, approvals, created_at, null, decided_by, decided_at, scope from list_versions
+      where number = 1;`);
+  database.close();
+  const store = await aStore(folder);
+  expect((await store.lists()).get('a')?.lastSerial).toBe(9);
 });

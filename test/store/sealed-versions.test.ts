@@ -63,22 +63,43 @@ describe('a list with a content', () => {
   test('that is sealed stays a sealed one', async () => {
     const store = await aCourtStore();
     await propose(store, sealedContent(store, 1));
-    const lists = [{ id: 'court', category: 'ads', url: URL }];
+    const before = (await store.lists()).get('court');
+    const contentSha256 = namesContent(store, manyNames(3));
+    const changes = [
+      { category: 'ads', url: URL },
+      { category: 'court', url: URL },
+      { category: 'court', contentSha256 },
+      { category: 'ads', contentSha256 },
+      { category: 'court', own: true },
+    ];
+    for (const change of changes) {
+      const lists = [{ id: 'court', ...change }];
+      const error = await faultOf(store.applyDocument({ lists }, ANNA));
+      expect(error.faults).toContain(
+        'lists[0].sealed: list "court" is a sealed one; valid: sealed: true, a new id, or removing the list first',
+      );
+    }
+    expect((await store.lists()).get('court')).toEqual(before);
+    expect(before).toMatchObject({ record: { category: 'court', sealed: true }, lastSerial: 1 });
+  });
+
+  test('that is still to come, and sealed, does not become a text either', async () => {
+    const store = await aCourtStore();
+    const lists = [{ id: 'court', category: 'court', url: URL }];
     const error = await faultOf(store.applyDocument({ lists }, ANNA));
-    expect(error.faults).toEqual([
-      expect.stringContaining('the content is sealed; valid: a list with sealed: true'),
-    ]);
-    expect((await store.lists()).get('court')?.record).toMatchObject({
-      ...{ category: 'court', sealed: true },
-    });
+    expect(error.faults).toEqual([expect.stringContaining('is a sealed one')]);
   });
 
   test('that is text does not become a sealed one', async () => {
     const store = await aCourtStore({});
     await propose(store, namesContent(store, manyNames(3)));
-    const lists = [{ id: 'court', category: 'court', url: URL, sealed: true }];
-    const error = await faultOf(store.applyDocument({ lists }, ANNA));
-    expect(error.faults).toEqual([expect.stringContaining('the content is not sealed')]);
+    for (const source of [{ url: URL }, { contentSha256: sealedContent(store, 1) }]) {
+      const lists = [{ id: 'court', category: 'court', sealed: true, ...source }];
+      const error = await faultOf(store.applyDocument({ lists }, ANNA));
+      expect(error.faults).toEqual([
+        'lists[0].sealed: list "court" has a text; valid: a new id, or removing the list first',
+      ]);
+    }
   });
 });
 
@@ -93,8 +114,8 @@ test('an old serial comes into force neither by approving it nor by going back',
   const approved = await faultOf(store.listVersions.approve(ANNA, { list: 'court', version: 2 }));
   const back = await faultOf(store.listVersions.rollback(ANNA, { list: 'court', version: 1 }));
   expect([approved.code, back.code]).toEqual(['VERSION_STATE', 'VERSION_STATE']);
-  expect(approved.message).toContain('its serial is 2, that of the version in force 3');
-  expect(back.message).toContain('its serial is 1, that of the version in force 3');
+  expect(approved.message).toContain('its serial is 2, and 3 was in force already');
+  expect(back.message).toContain('its serial is 1, and 3 was in force already');
   expect(await statesOf(store)).toEqual(before);
 });
 
@@ -108,4 +129,75 @@ test('a text comes into force no more once its list is sealed', async () => {
   const error = await faultOf(store.listVersions.approve(ANNA, { list: 'court', version: 1 }));
   expect(error.message).toContain('the content is not sealed');
   expect((await store.lists()).get('court')?.contentSha256).toBe('');
+});
+
+test('only removing a list lets an old serial, or a text, come under its id', async () => {
+  const store = await aCourtStore();
+  await propose(store, sealedContent(store, 9));
+  const old = sealedContent(store, 5, manyNames(2));
+  expect((await propose(store, old)).outcome).toBe('refused');
+  await store.remove('list', 'court', ANNA);
+  await store.applyDocument(
+    { lists: [{ id: 'court', category: 'court', url: URL, sealed: true }] },
+    ANNA,
+  );
+  expect((await propose(store, sealedContent(store, 5, manyNames(2)))).outcome).toBe('in-force');
+});
+
+describe('a content that a sealed list does not take', () => {
+  const list = { id: 'court', category: 'court', sealed: true };
+
+  test('is gone from the disk at once, whichever way it came, and no name of it is told', async () => {
+    const store = await aCourtStore();
+    const text = namesContent(store, ['victim.example.org']);
+    const proposal = await propose(store, text);
+    expect([proposal.outcome, store.contents.has(text)]).toEqual(['refused', false]);
+    const again = namesContent(store, ['victim.example.org', 'no name ever']);
+    for (const isDryRun of [true, false]) {
+      const document = { lists: [{ ...list, contentSha256: again }] };
+      const error = await faultOf(store.applyDocument(document, ANNA, { isDryRun }));
+      expect(error.faults).toEqual(['lists[0]: Reading the list: it is no sealed list']);
+      expect(store.contents.has(again)).toBe(false);
+      namesContent(store, ['victim.example.org', 'no name ever']);
+    }
+    const asText = { lists: [{ ...list, sealed: false, contentSha256: again }] };
+    await faultOf(store.applyDocument(asText, ANNA));
+    expect(store.contents.has(again)).toBe(false);
+    const { lastError } = await store.listVersions.readState('court');
+    expect(lastError).toBe('Reading the list: it is no sealed list');
+  });
+
+  test('stays where another list has it', async () => {
+    const store = await aCourtStore();
+    const text = namesContent(store, manyNames(3));
+    const lists = [{ id: 'b', category: 'ads', contentSha256: text }];
+    await store.applyDocument({ lists }, ANNA);
+    await propose(store, text);
+    expect(store.contents.has(text)).toBe(true);
+    await store.listVersions.requireReadable(text);
+  });
+});
+
+test('a content is given out where a list keeps it, and never that of a sealed list', async () => {
+  const store = await aCourtStore({});
+  const codeOf = async (sha256: string) =>
+    (await faultOf(store.listVersions.requireReadable(sha256))).code;
+  const text = namesContent(store, manyNames(3));
+  expect(await codeOf(text)).toBe('CONTENT_UNKNOWN');
+  await store.applyDocument(
+    { lists: [{ id: 'court', category: 'court', url: URL, approvals: 2 }] },
+    ANNA,
+  );
+  await propose(store, text);
+  await store.listVersions.requireReadable(text);
+  const lists = [
+    { id: 'court', category: 'court', url: URL, sealed: true },
+    { id: 'b', category: 'ads', contentSha256: text },
+  ];
+  await store.applyDocument({ lists }, ANNA);
+  expect(await codeOf(text)).toBe('CONTENT_SEALED');
+  const sealed = sealedContent(store, 1);
+  expect(await codeOf(sealed)).toBe('CONTENT_UNKNOWN');
+  await propose(store, sealed);
+  expect(await codeOf(sealed)).toBe('CONTENT_SEALED');
 });

@@ -1,15 +1,12 @@
 /**
  * Contents of lists, named by their SHA-256. An upload streams to the disk and is checked against
  * its name, so repeating it is harmless and a cut one is never taken; a list comes to be only when a
- * document names the content.
+ * document names the content, and only then the content is given out again.
  */
 
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
-import { isSealed } from '../../blocklist/sealed/sealed-file.ts';
-import { AppError } from '../../lib/errors.ts';
 import { SHA256_PATTERN } from '../../store/document.ts';
 import type { ControlPlane } from '../../supervisor/control-plane-contract.ts';
 import type { ApiInstance } from '../api-instance.ts';
@@ -20,11 +17,10 @@ const ParamsSchema = Type.Object({
 
 const tags = ['lists'];
 const PATH = '/api/v1/list-contents/:sha256';
-const HEAD_OCTETS = 64;
 
 /** Registered in a scope of its own: here, and only here, bodies are streams of any type. */
 export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlane): void {
-  const { contents } = controlPlane.store;
+  const { contents, listVersions } = controlPlane.store;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {
     done(null, payload);
@@ -49,27 +45,11 @@ export function addListContentRoutes(app: ApiInstance, controlPlane: ControlPlan
     { schema: { tags, params: ParamsSchema }, config: { access: 'reader' } },
     async (request, reply) => {
       const { sha256 } = request.params;
-      if (!contents.has(sha256)) {
-        throw new AppError('CONTENT_UNKNOWN', `There is no content ${sha256}`);
-      }
-      if (await isSealedFile(contents.pathOf(sha256))) {
-        throw new AppError('CONTENT_SEALED', 'Reading a content: sealed lists are not given out');
-      }
+      await listVersions.requireReadable(sha256);
       return reply
         .header('content-type', 'application/octet-stream')
         .header('content-disposition', `attachment; filename="${sha256}.txt"`)
         .send(createReadStream(contents.pathOf(sha256)));
     },
   );
-}
-
-/** Digests tell nobody a name who has no key; but whoever has got a key shall not find the rest here. */
-async function isSealedFile(path: string): Promise<boolean> {
-  const file = await open(path);
-  try {
-    const { buffer } = await file.read({ buffer: Buffer.alloc(HEAD_OCTETS), position: 0 });
-    return isSealed(buffer);
-  } finally {
-    await file.close();
-  }
 }

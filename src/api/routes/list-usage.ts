@@ -24,7 +24,8 @@ export function addListUsageRoute(app: ApiInstance, controlPlane: ControlPlane):
     {
       schema: {
         tags: ['lists'],
-        description: 'Reads all lists, which takes a second or so for each million names.',
+        description:
+          'Reads all lists, which takes some seconds for each million names; the answer is kept for a minute.',
         response: {
           200: Type.Object({
             items: Type.Array(UsageSchema),
