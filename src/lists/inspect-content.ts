@@ -79,7 +79,7 @@ export function inspectContent(
 ): ListReport {
   const head = headOf(content);
   if (isSealed(head)) return inspectSealed(content, sealing);
-  if (format === 'sealed') throw refused('it is no sealed list');
+  if (format === 'sealed') throw refused('the content is not sealed; valid: a sealed file');
   refuseForeign(head);
   const found = format ?? detectFormat(head);
   if (found === null) {

@@ -92,7 +92,7 @@ describe('a sealed file', () => {
       sealed: { list: 'court', serial: 1, publisher: 'ministry' },
     });
     expect(() => inspectContent(Buffer.from('a.example.org\n'), 'sealed', SEALING)).toThrow(
-      'it is no sealed list',
+      'the content is not sealed',
     );
   });
 });

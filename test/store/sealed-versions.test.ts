@@ -156,7 +156,9 @@ describe('a content that a sealed list does not take', () => {
     for (const isDryRun of [true, false]) {
       const document = { lists: [{ ...list, contentSha256: again }] };
       const error = await faultOf(store.applyDocument(document, ANNA, { isDryRun }));
-      expect(error.faults).toEqual(['lists[0]: Reading the list: it is no sealed list']);
+      expect(error.faults).toEqual([
+        'lists[0]: Reading the list: the content is not sealed; valid: a sealed file',
+      ]);
       expect(store.contents.has(again)).toBe(false);
       namesContent(store, ['victim.example.org', 'no name ever']);
     }
@@ -164,7 +166,7 @@ describe('a content that a sealed list does not take', () => {
     await faultOf(store.applyDocument(asText, ANNA));
     expect(store.contents.has(again)).toBe(false);
     const { lastError } = await store.listVersions.readState('court');
-    expect(lastError).toBe('Reading the list: it is no sealed list');
+    expect(lastError).toBe('Reading the list: the content is not sealed; valid: a sealed file');
   });
 
   test('stays where another list has it', async () => {
