@@ -109,7 +109,8 @@ describe('usage', () => {
   it('keeps nobody waiting, and is read anew where it failed', async () => {
     const gate = new Int32Array(new SharedArrayBuffer(4));
     const { compiler, jobs, open } = gatedJobs(1);
-    compiler.askedNames = () => [{ name: 'a.example', count: 1, gate } as AskedName];
+    const often = [{ name: 'a.example', count: 1, gate } as AskedName];
+    compiler.askedNames = () => ({ often, seldom: [], queriesASeldom: 0 });
     const first = compiler.usage();
     open(0, DONE);
     expect(await jobs[0]).toEqual({ entries: 1 });
