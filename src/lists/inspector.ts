@@ -86,18 +86,20 @@ function compare(
     for (const { file, sha256 } of files) refuseDamage(file, sha256);
     return found;
   }
+  const isMoved = before !== null && before.scope.category !== category;
   const findings = compareContents({
     candidate: { ...shapeOf(scope), format, content: open(candidate) },
     before:
       before === null
         ? null
         : { ...shapeOf(before.scope), format: before.format, content: open(before.content) },
-    isMoved: before !== null && before.scope.category !== category,
+    isMoved,
     protectedLists: isProtected ? [] : ofCategory(PROTECTED_CATEGORY, BIT_PROTECTED),
     otherLists: () => ofCategory(category, BIT_OF_LIST),
     known: readPopularNames(),
     asked,
-    approved,
+    // Approved for the category that it leaves.
+    approved: isMoved ? [] : approved,
   });
   for (const { file, sha256 } of files) refuseDamage(file, sha256);
   return findings;

@@ -67,7 +67,7 @@ export function isResting({ phase }: ListSource): boolean {
 }
 
 /** Whether it is to be put in force without delay. */
-export function isUrgent({ row }: ListSource): boolean {
+export function isUrgent({ row }: Pick<ListSource, 'row'>): boolean {
   const { gate, sealed } = row.stored.record;
   return gate?.urgent === true || sealed === true;
 }
@@ -101,11 +101,13 @@ export function stateAfter(
   if (mark === null) {
     const before = stateOfSource(row);
     const failures = before.failures + 1;
+    // What is mandatory cannot wait for longer than it waits for good news.
+    const wait = isUrgent({ row }) ? Math.min(waitSeconds, interval) : waitSeconds;
     return {
       ...before,
       failures,
       lastError: reasons.join('; ') || outcome,
-      nextAt: nowSeconds + Math.max(secondsToNextAttempt(failures, interval, random), waitSeconds),
+      nextAt: nowSeconds + Math.max(secondsToNextAttempt(failures, interval, random), wait),
     };
   }
   const { url, etag, lastModified } = mark;

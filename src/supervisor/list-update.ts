@@ -78,7 +78,7 @@ export async function updateList(
       ? addressesOf(row).map((url) => () => fromAddress(row, url, actor, tools))
       : [() => fromFile(row, file, actor, tools)];
   const reasons: string[] = [];
-  let waitSeconds = 0;
+  const waits: number[] = [];
   for (const attempt of attempts) {
     try {
       const result = await attempt();
@@ -94,10 +94,13 @@ export async function updateList(
       signal.throwIfAborted();
       if (!(error instanceof AppError)) throw error;
       reasons.push(error.message);
-      if (error instanceof ServerBusy) waitSeconds = Math.max(waitSeconds, error.waitSeconds);
+      if (error instanceof ServerBusy) waits.push(error.waitSeconds);
       if (OWN_FAULTS.includes(error.code)) break;
     }
   }
+  // An address that failed otherwise may be back any minute.
+  const isBusy = waits.length > 0 && waits.length === attempts.length;
+  const waitSeconds = isBusy ? Math.min(...waits) : 0;
   return { outcome: 'failed', version: null, entries: null, reasons, mark: null, waitSeconds };
 }
 

@@ -511,6 +511,28 @@ describe('a list with mirrors', () => {
     },
   );
 
+  it.each([
+    ['one address fails otherwise', {}, [503, 500], 45],
+    ['all are busy, for the shorter time', {}, [503, 429], 7_200],
+    [
+      'the list is urgent, no longer than for an update',
+      { updateSeconds: 600, gate: { urgent: true as const } },
+      [503],
+      600,
+    ],
+  ])('waits, where %s', async (_what, more, statuses, wait) => {
+    await using server = await startListServer(({ path }, socket) => {
+      const status = `${path.slice(1)} So`;
+      const seconds = path === '/429' ? 7_200 : 9_000;
+      socket.end(headOf(status, { 'retry-after': seconds, 'content-length': '0' }));
+    });
+    const { look, lists, clock } = anUpdater();
+    const [url = '', ...mirrors] = statuses.map((status) => server.url(`/${status}`));
+    lists.add({ id: 'ads', url, mirrors, ...more });
+    await look();
+    expect(lists.stateOf('ads').nextAt! - clock.nowMs / 1000).toBe(wait);
+  });
+
   it('of a server that names a date waits until then', async () => {
     const date = new Date(Date.now() + 3_600_000).toUTCString();
     await using server = await startListServer((_request, socket) => {
