@@ -472,10 +472,11 @@ describe('the page', () => {
 
   test('takes an appeal and leads to the answer, in the language of the reader', async () => {
     const { visit, form, store, ask } = await aPage();
-    const made = await form({ name: 'shop.example', message: 'a <b>shop</b>', contact: '' });
+    const message = 'a <b>shop</b>\r\nand no more';
+    const made = await form({ name: 'shop.example', message, contact: '' });
     expect(made.statusCode).toBe(303);
     const [appeal] = await store.appeals.all();
-    expect(appeal).toMatchObject({ name: 'shop.example', message: 'a <b>shop</b>', contact: null });
+    expect(appeal).toMatchObject({ message: 'a <b>shop</b>\nand no more', contact: null });
     expect(made.headers['location']).toBe(`?appeal=${appeal!.id}`);
     const own = `${PAGE}?appeal=${appeal!.id}`;
     expect((await visit('GET', own)).body).toContain('not answered yet');

@@ -43,9 +43,12 @@ export function addDeskPage(
     'application/x-www-form-urlencoded',
     { parseAs: 'string' },
     (_request, body, done) => {
-      // A field that was left empty is none.
+      // A field that was left empty is none; browsers end its lines with CR and LF.
       const fields = [...new URLSearchParams(String(body))].filter(([, value]) => value !== '');
-      done(null, Object.fromEntries(fields));
+      done(
+        null,
+        Object.fromEntries(fields.map(([key, value]) => [key, value.replaceAll('\r\n', '\n')])),
+      );
     },
   );
   const schema = { tags: ['desk'], security: [], produces: ['text/html'] };
