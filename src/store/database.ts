@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import {
   type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
   Kysely,
+  SqliteAdapter,
   SqliteDialect,
   type SqliteDialectConfig,
   SqliteDriver,
@@ -76,6 +78,17 @@ export class StoreDialect extends SqliteDialect {
 
   override createDriver(): Driver {
     return new StoreDriver(this.#database);
+  }
+
+  override createAdapter(): DialectAdapter {
+    return new StoreAdapter();
+  }
+}
+
+/** Kysely leaves it out for the sake of other SQLites: here migrations come as a whole or not at all. */
+class StoreAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): true {
+    return true;
   }
 }
 

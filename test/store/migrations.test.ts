@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { Kysely, Migrator, SqliteDialect } from 'kysely';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
+import { StoreDialect } from '../../src/store/database.ts';
 import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { runAll, runMigrations } from '../../src/store/run-migrations.ts';
 import { ACTOR, aContent, aDataFolder, aStore } from './support.ts';
 
 const CONTENT = 'ab'.repeat(32);
@@ -102,7 +104,7 @@ test('of sealed contents that were in force, the highest serial is known', async
   await before.close();
   const database = new Database(join(folder, 'stairgate.db'));
   database.exec(`
-    delete from kysely_migration where name = '0006-list-memory';
+    delete from kysely_migration where name >= '0006';
     alter table lists drop column last_serial;
     alter table list_versions drop column origin;
     insert into list_versions select list, 2, content_sha256, format, '{"sealed":{"serial":9}}', findings, reasons,
@@ -113,4 +115,27 @@ test('of sealed contents that were in force, the highest serial is known', async
   database.close();
   const store = await aStore(folder);
   expect((await store.lists()).get('a')?.lastSerial).toBe(9);
+});
+
+test('of migrations that break off nothing stays, and the next start makes them', async () => {
+  const database = new Database(':memory:');
+  const db = new Kysely<unknown>({ dialect: new StoreDialect(database) });
+  let isBroken = true;
+  const statements = [`alter table a add column b text`, `insert into a values ('x', 'y')`];
+  const migrations = {
+    '0001-a': { up: (step: Kysely<unknown>) => runAll(step, [`create table a (id text)`]) },
+    '0002-b': {
+      up: async (step: Kysely<unknown>) => {
+        await runAll(step, statements);
+        if (isBroken) throw new Error('the power is gone');
+      },
+    },
+  };
+  const run = () => runMigrations(db, migrations, (cause) => cause);
+  await expect(run()).rejects.toThrow('the power is gone');
+  expect((await db.introspection.getTables()).map(({ name }) => name)).toEqual([]);
+  isBroken = false;
+  await run();
+  expect(database.prepare('select * from a').all()).toEqual([{ id: 'x', b: 'y' }]);
+  await db.destroy();
 });
