@@ -57,6 +57,15 @@ function parseYaml(path: string): unknown {
   const faults: string[] = [];
   const value = readYaml(text, faults);
   if (faults.length > 0) throw invalid(path, faults);
+  return withoutFinalLineFeeds(value);
+}
+
+/** A block scalar (`|`) ends with a line feed that nobody means. */
+function withoutFinalLineFeeds(value: unknown): unknown {
+  if (typeof value === 'string') return value.endsWith('\n') ? value.slice(0, -1) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const container = value as Record<string, unknown>;
+  for (const key of Object.keys(container)) container[key] = withoutFinalLineFeeds(container[key]);
   return value;
 }
 

@@ -10,6 +10,7 @@ import { LIST_MEMORY, LIST_SCOPES, LIST_TABLES } from './list-tables.ts';
 import { PROFILE_TABLES } from './profile-tables.ts';
 import { runAll, runMigrations } from './run-migrations.ts';
 import type { Db } from './schema.ts';
+import { stripTexts } from './strip-texts.ts';
 
 const FIRST_TABLES = [
   `create table meta (key text primary key, value text not null) strict, without rowid`,
@@ -112,6 +113,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0004-appeals': { up: (db: Kysely<unknown>) => runAll(db, APPEAL_TABLES) },
   '0005-list-scopes': { up: (db: Kysely<unknown>) => runAll(db, LIST_SCOPES) },
   '0006-list-memory': { up: (db: Kysely<unknown>) => runAll(db, LIST_MEMORY) },
+  '0007-strip-texts': { up: (db: Kysely<unknown>) => stripTexts(db) },
 };
 
 /** Brings a database to today's tables; nothing happens where it is there already. */

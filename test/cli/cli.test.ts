@@ -299,6 +299,8 @@ describe('the document of apply', () => {
     ] as const) {
       expect(loadPolicyDocument(write('doc.yaml', text)).document).toEqual(document);
     }
+    const block = write('doc.yaml', 'lists:\n  - origin: |\n      Some list\n');
+    expect(loadPolicyDocument(block).document).toEqual({ lists: [{ origin: 'Some list' }] });
     expect(() => loadPolicyDocument(write('doc.yaml', 'a: [\n'))).toThrow(/1 fault/);
   });
 

@@ -117,6 +117,41 @@ test('of sealed contents that were in force, the highest serial is known', async
   expect((await store.lists()).get('a')?.lastSerial).toBe(9);
 });
 
+test('texts of before their rule had control characters: they have none, and can be written again', async () => {
+  const folder = aDataFolder();
+  const first = await aStore(folder);
+  const document = {
+    categories: [{ id: 'adult', title: 'Adult' }],
+    lists: [{ id: 'a', category: 'adult', url: 'https://a.example/list', origin: 'one two' }],
+    services: [{ id: 'clips', title: 'Clips', group: 'video', names: ['clips.example'] }],
+    plans: [{ id: 'kids', title: 'Kids' }],
+    subscribers: [
+      {
+        id: 'home',
+        plan: 'kids',
+        profiles: [{ id: 'anna', name: 'Anna', age: '6-9' }, { id: 'ben' }],
+      },
+    ],
+  };
+  await first.applyDocument(document, ACTOR);
+  const clean = await first.exportDocument();
+  await first.close();
+  const database = new Database(join(folder, 'stairgate.db'));
+  database.exec(`
+    delete from kysely_migration where name = '0007-strip-texts';
+    update categories set title = title || char(0x202e);
+    update lists set origin = 'one' || char(10) || 'two' || char(10);
+    update services set record = json_set(record, '$.title', 'Clips' || char(27));
+    update plans set title = char(0x85) || 'Kids' where id = 'kids';
+    update profiles set settings = json_set(settings, '$.name', 'An' || char(0x200e) || 'na')
+      where id = 'anna';
+    update profiles set settings = json_set(settings, '$.name', char(0x200e)) where id = 'ben';`);
+  database.close();
+  const store = await aStore(folder);
+  expect(await store.exportDocument()).toEqual(clean);
+  expect((await store.applyDocument(clean, ACTOR)).changes).toEqual([]);
+});
+
 test('of migrations that break off nothing stays, and the next start makes them', async () => {
   const database = new Database(':memory:');
   const db = new Kysely<unknown>({ dialect: new StoreDialect(database) });
