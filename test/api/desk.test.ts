@@ -385,6 +385,35 @@ describe('answering', () => {
     expect((await visit('GET', `${OWN}/${id}`)).json()).toMatchObject({ state: 'accepted' });
   });
 
+  test('no name is excepted below which anybody may register one', async () => {
+    const { visit, ask, controlPlane } = await aDesk();
+    const name = 'www.shop.co.uk';
+    controlPlane.blockedBy.set(name, { category: 'adult', verdictClass: 'policy' });
+    const { id } = (await visit('POST', OWN, { name })).json<{ id: string }>();
+    for (const above of ['uk', 'co.uk']) {
+      const refused = await ask('POST', `${APPEALS}/${id}/accept`, { name: above });
+      expect([above, refused.statusCode]).toEqual([above, 400]);
+    }
+    const accepted = await ask('POST', `${APPEALS}/${id}/accept`, { name: 'shop.co.uk' });
+    expect(accepted.statusCode).toBe(200);
+  });
+
+  test('a second correction that is held has the first with it', async () => {
+    const { visit, appeal, ask, store, controlPlane } = await aDesk();
+    const list = (await store.lists()).get('adult-a')!.record;
+    await store.applyDocument({ lists: [{ ...list, approvals: 2 }] }, { actor: 'another' });
+    const blocked = { category: 'adult', verdictClass: 'policy' } as const;
+    controlPlane.blockedBy.set('two.example', blocked);
+    const second = await visit('POST', OWN, { name: 'two.example' });
+    const ids = [await appeal(), second.json<{ id: string }>().id];
+    for (const id of ids) {
+      const held = await ask('POST', `${APPEALS}/${id}/accept`, {});
+      expect(held.json()).toMatchObject({ code: 'APPEAL_HELD' });
+    }
+    const [waiting] = await store.listVersions.versions({ list: 'adult-a', state: 'held' });
+    expect(waiting?.scope.except).toEqual(['shop.example', 'two.example']);
+  });
+
   test('where no list of the category holds it nothing is accepted', async () => {
     const { appeal, ask, controlPlane, visit } = await aDesk();
     const id = await appeal();
@@ -490,6 +519,15 @@ describe('the page', () => {
     expect(law.statusCode).toBe(409);
     expect(law.body).toContain('lang="de"');
     expect(law.body).toContain('weil das Gesetz es verlangt');
+  });
+
+  test('calls a category as the reader does', async () => {
+    const { api, store } = await aPage();
+    const categories = [{ id: 'adult', title: 'Adult content' }];
+    await store.applyDocument({ categories }, { actor: 'another' });
+    const headers = { host: 'localhost', 'accept-language': 'pl' };
+    const answer = await api.inject({ url: `${PAGE}?name=shop.example`, headers });
+    expect(answer.body).toContain('Treści dla dorosłych');
   });
 
   test('stays a page where something is wrong, and counts together with the other routes', async () => {

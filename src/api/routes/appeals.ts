@@ -6,6 +6,7 @@
  */
 
 import type { FastifyRequest } from 'fastify';
+import { getPublicSuffix } from 'tldts';
 import { Type } from 'typebox';
 import type { ListEvidence } from '../../compiler/messages.ts';
 import { AppError } from '../../lib/errors.ts';
@@ -13,6 +14,7 @@ import { quote } from '../../lib/quote.ts';
 import type { StoredAppeal } from '../../store/appeals.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
 import type { HeldList } from '../../store/list-changes.ts';
+import { SETTINGS_SOURCE } from '../../store/list-scope.ts';
 import { canonicalName } from '../../store/rule-name.ts';
 import { ID_PATTERN } from '../../store/document.ts';
 import { humanText } from '../../store/human-text.ts';
@@ -202,13 +204,17 @@ async function findOpen(id: string, controlPlane: ControlPlane): Promise<StoredA
   throw new AppError('APPEAL_ANSWERED', `Appeal "${id}" is ${appeal.state} already`);
 }
 
-/** @throws AppError `REQUEST_INVALID` where it is neither the name of the appeal nor one above it */
+/**
+ * @throws AppError `REQUEST_INVALID` where it is neither the name of the appeal nor one above it, or is one
+ *   below which anybody may register names: `org`, `co.uk`
+ */
 function readName(text: string, asked: string): string {
   const name = canonicalName(text);
-  if (name !== null && isAtOrBelow(asked, name)) return name;
+  const isForAll = name !== null && getPublicSuffix(name, { validateHostname: false }) === name;
+  if (name !== null && !isForAll && isAtOrBelow(asked, name)) return name;
   throw new AppError(
     'REQUEST_INVALID',
-    `Accepting: name ${quote(text)} is not valid; valid: ${asked} or a name above it`,
+    `Accepting: name ${quote(text)} is not valid; valid: ${asked} or a name above it that is no public suffix`,
   );
 }
 
@@ -265,7 +271,8 @@ async function correct(
     for (const { record, revision } of holding) {
       const expectation = { kind: 'list', id: record.id, state: revision } as const;
       const context = { actor: request.actor, expectation };
-      const document = { lists: [withException(record, name)] };
+      const waiting = await exceptionsThatWait(record.id, controlPlane);
+      const document = { lists: [withExceptions(record, [...waiting, name])] };
       const result = await controlPlane.store.applyDocument(document, context);
       newest = result.revision;
       held.push(...result.held);
@@ -292,8 +299,17 @@ function toEntry({ list, line, text }: ListEvidence) {
   return { list, line, text };
 }
 
-function withException(record: StoredList['record'], name: string): object {
-  return { ...record, except: [...(record.except ?? []), name] };
+/** What is held of the list would be lost where this takes its place without them. */
+async function exceptionsThatWait(
+  list: string,
+  { store }: ControlPlane,
+): Promise<readonly string[]> {
+  const [held] = await store.listVersions.versions({ list, state: 'held' });
+  return held?.source === SETTINGS_SOURCE ? held.scope.except : [];
+}
+
+function withExceptions(record: StoredList['record'], names: readonly string[]): object {
+  return { ...record, except: [...new Set([...(record.except ?? []), ...names])] };
 }
 
 function toAnswer({ createdAt, answeredAt, ...appeal }: StoredAppeal) {

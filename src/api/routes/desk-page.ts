@@ -9,6 +9,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { categoryTitle } from '../../lib/category-titles.ts';
 import { DESK_MESSAGES, type DeskMessages } from '../../lib/desk-messages.ts';
 import { AppError } from '../../lib/errors.ts';
 import { fillMessage, type Language } from '../../lib/messages.ts';
@@ -101,10 +102,14 @@ function sendCheck(
   found: Check,
 ): FastifyReply {
   const messages = DESK_MESSAGES[language];
-  const category = found.category?.title ?? '';
+  const { id = '', title = '' } = found.category ?? {};
+  const category = categoryTitle(id, title, language);
   const sentence = fillMessage(messages[kindOf(found)], { name: found.name, category });
   return sendDesk(reply, {
-    ...{ status, language, sentences: [sentence], name: found.name },
+    status,
+    language,
+    sentences: [sentence],
+    name: found.name,
     hasAppealForm: found.canAppeal,
   });
 }
