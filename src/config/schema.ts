@@ -150,9 +150,9 @@ export const ConfigSchema = section({
   desk: section({
     enabled: Type.Boolean({ description: 'true or false' }),
     plan: text('the id of a plan', (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)),
-    // An appeal counts as ten: with less there would be none.
-    perAddressPerMinute: count(10, 100_000),
-    perMinute: count(10, 100_000),
+    // An appeal counts as ten, and on its page the form, the question and the result as one each.
+    perAddressPerMinute: count(13, 100_000),
+    perMinute: count(13, 100_000),
     appealDays: count(1, 366),
   }),
   queryLog: section({

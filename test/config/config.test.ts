@@ -194,9 +194,9 @@ describe('faults', () => {
   });
 
   it('are limits of the desk under which no appeal could ever be made', () => {
-    expect(faultsOf(() => load('desk: { perAddressPerMinute: 9, perMinute: 9 }'))).toEqual([
-      'desk.perAddressPerMinute: 9; valid: a whole number from 10 to 100000',
-      'desk.perMinute: 9; valid: a whole number from 10 to 100000',
+    expect(faultsOf(() => load('desk: { perAddressPerMinute: 12, perMinute: 12 }'))).toEqual([
+      'desk.perAddressPerMinute: 12; valid: a whole number from 13 to 100000',
+      'desk.perMinute: 12; valid: a whole number from 13 to 100000',
     ]);
   });
 
