@@ -1,7 +1,8 @@
 /**
  * The lists of a document: what the gate says of their new contents and scopes, which of them keep what
  * they have, and the versions that come of it. What is held keeps nothing else of the document back:
- * address and limits of its list become what is written.
+ * address and limits of its list become what is written. But while a content waits, another scope of its
+ * list is a fault, and with it the whole document (`checkWaiting`).
  */
 
 import { AppError } from '../lib/errors.ts';
@@ -107,8 +108,11 @@ export async function judgeLists(
       continue;
     }
     if (candidate === undefined) checkWaiting(placed, stored, versions, false, faults);
-    // A content that is not there is a fault of its own.
-    if (candidate === undefined || !looks.hasContent(candidate)) continue;
+    if (candidate === undefined) continue;
+    if (!looks.hasContent(candidate)) {
+      if (!isTrusted) checkUnseen(placed, stored, faults);
+      continue;
+    }
     const look = looks.find(candidate, ground);
     if (look instanceof AppError) {
       faults.push(`${path}: ${look.message}`);
@@ -201,6 +205,19 @@ function checkWaiting(
   if (isSameScope(before, after) || (!isHeld && onlyExcepts(before, after))) return;
   faults.push(
     `${path}: version ${waiting.version} waits, and was looked at with the category, subdomains and except of now; approve or reject it first`,
+  );
+}
+
+/** An upload that is not there is a fault of its own. */
+function checkUnseen(
+  { record, path }: Placed<ListRecord>,
+  stored: StoredList | undefined,
+  faults: string[],
+): void {
+  if (stored === undefined || record.contentSha256 !== undefined) return;
+  if (isSameScope(scopeOf(stored.record), scopeOf(record))) return;
+  faults.push(
+    `${path}: its content is gone from the disk, so nobody can tell what another category, subdomains or except would do; update the list first`,
   );
 }
 

@@ -51,15 +51,15 @@ export async function writeProposal(
   if (outcome === 'refused') return refuseContent(store, tx, list, reasons, look.report);
   const revision = store.revision() + (outcome === 'in-force' ? 1 : 0);
   const held = versions.find(({ state }) => state === 'held');
+  const isOfContent = held?.source !== SETTINGS_SOURCE;
   const settled = await settleProposal(tx, candidate, look, judgement, {
     actor: context.actor,
     source,
     at: store.now(),
     revision,
-    authors: isTakingUp ? (held?.authors ?? []) : [],
+    authors: isTakingUp && isOfContent ? (held?.authors ?? []) : [],
   });
   // The source has gone back to what is in force: nothing waits any more.
-  const isOfContent = held?.source !== SETTINGS_SOURCE;
   const isBack =
     outcome === 'unchanged' && reasons.length === 0 && !candidate.isTrusted && isOfContent;
   const replaced = isBack ? await replaceHeld(tx, list, null) : [];

@@ -97,12 +97,11 @@ export async function requireCategory(
  */
 export function scopeForRejected(record: ListRecord, version: ListVersion): ListScope {
   const scope = scopeOf(record);
-  const words = scopeWords(version.scope, scope);
-  if (version.source !== SETTINGS_SOURCE && onlyExcepts(version.scope, scope)) return scope;
-  const why =
-    version.source === SETTINGS_SOURCE
-      ? 'it is about settings of the list only; valid: writing those again'
-      : `the list is another one since then: ${words ?? ''}; valid: after the list is what it was`;
+  const isOfSettings = version.source === SETTINGS_SOURCE && version.installedAt === null;
+  if (!isOfSettings && onlyExcepts(version.scope, scope)) return scope;
+  const why = isOfSettings
+    ? 'it is about settings of the list only; valid: writing those again'
+    : `the list is another one since then: ${String(scopeWords(version.scope, scope))}; valid: after the list is what it was`;
   throw new AppError(
     'VERSION_STATE',
     `Approving version ${version.version} of list "${version.list}": ${why}`,

@@ -7,7 +7,7 @@
  *     reject   ─▶ it never does, nor does the same content by itself
  *     rollback ─▶ a version that was in force is so again, past all gates, with its category and its
  *                 exceptions; the one that it replaces counts as rejected, so that its source does not
- *                 bring it back
+ *                 bring it back, unless that has the same content
  *
  * Every decision is audited; what changes the lists in force makes a revision.
  */
@@ -217,7 +217,12 @@ export class ListVersions {
       const target = await updateVersion(tx, version, { ...decided, scope });
       const installed = await installVersion(tx, stored.record, target, { at, revision });
       const entries: AuditEntry[] = [versionEntry('rollback', left ?? null, installed.version)];
-      if (left !== undefined) await updateVersion(tx, left, { ...decided, state: 'rejected' });
+      if (left !== undefined) {
+        // Of the same content only the settings are gone back from: the source may bring it.
+        const isSame =
+          left.contentSha256 === version.contentSha256 && left.format === version.format;
+        await updateVersion(tx, left, { ...decided, state: isSame ? 'past' : 'rejected' });
+      }
       const [held] = await readVersions(tx, { list, state: 'held' });
       // It builds on what is left.
       const isOfLeft = stored.record.own === true || held?.source === SETTINGS_SOURCE;

@@ -257,7 +257,10 @@ export class Store {
     });
   }
 
-  /** Everything as one document; applying it changes nothing. */
+  /**
+   * Everything as one document; applying it changes nothing, but for lists that it cannot say (`isExported`):
+   * with pruning those go.
+   */
   async exportDocument(): Promise<Required<PolicyDocument>> {
     return this.#access.read(async (tx) => {
       const subscribers: RecordOf['subscriber'][] = [];

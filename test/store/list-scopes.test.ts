@@ -1,5 +1,6 @@
 /** Settings that decide which names a list blocks: they may do all that a content may, so the gate looks at them too. */
 
+import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createInspector } from '../../src/lists/inspector.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -181,12 +182,68 @@ describe('in two steps', () => {
     await store.listVersions.rollback(ANNA, { list: 'a', version: 1 });
     const except = ['a1.example.org', 'google.com'];
     expect(await listOf(store)).toMatchObject({ except, version: 1 });
-    const { items } = { items: await store.listVersions.versions({ list: 'a' }) };
-    expect(items.map(({ scope }) => scope.except)).toEqual([['a1.example.org'], except]);
+    const versions = await store.listVersions.versions({ list: 'a' });
+    expect(versions.map(({ scope }) => scope.except)).toEqual([['a1.example.org'], except]);
   });
 });
 
+test('what a source goes back to is no rejected content where only settings were gone back from', async () => {
+  const url = { url: 'https://a.example/list', contentSha256: undefined };
+  const store = await aScopedList({ ...url, category: 'ads' });
+  const propose = (names: readonly string[]) => {
+    const contentSha256 = namesContent(store, names);
+    return store.listVersions.propose(ANNA, { list: 'a', contentSha256, source: 'a test' });
+  };
+  await propose(NAMES);
+  expect((await write(store, { ...url, category: 'adult' })).held).toMatchObject([{ version: 2 }]);
+  await store.listVersions.approve(BORIS, { list: 'a', version: 2 });
+  await store.listVersions.rollback(ANNA, { list: 'a', version: 1 });
+  expect((await store.listVersions.version({ list: 'a', version: 2 })).state).toBe('past');
+  expect(await propose(NAMES.slice(1))).toMatchObject({ outcome: 'in-force', version: 3 });
+  expect(await propose(NAMES)).toMatchObject({ outcome: 'in-force', version: 4 });
+  expect(await listOf(store)).toMatchObject({ category: 'ads', version: 4 });
+  // A content that was gone back from is, whatever its settings came from.
+  await write(store, { ...url, category: 'adult' });
+  await store.listVersions.approve(BORIS, { list: 'a', version: 5 });
+  await store.listVersions.rollback(ANNA, { list: 'a', version: 3 });
+  expect(await propose(NAMES)).toMatchObject({ outcome: 'unchanged', version: 5 });
+  expect((await write(store, { ...url, category: 'adult' })).held).toMatchObject([{ version: 6 }]);
+  await store.listVersions.approve(BORIS, { list: 'a', version: 6 });
+  await store.listVersions.approve(BORIS, { list: 'a', version: 5 });
+  expect(await listOf(store)).toMatchObject({ category: 'adult', version: 5 });
+});
+
+test('a scope that nobody can compare, since the content is gone, is refused', async () => {
+  const url = { url: 'https://a.example/list', contentSha256: undefined };
+  const store = await aScopedList(url);
+  const contentSha256 = namesContent(store, NAMES);
+  await store.listVersions.propose(ANNA, { list: 'a', contentSha256, source: 'a test' });
+  rmSync(store.contents.pathOf(contentSha256));
+  const list = { id: 'a', category: 'adult', url: url.url };
+  const writeIt = (fields: object) =>
+    store.applyDocument({ lists: [{ ...list, ...fields }] }, ANNA);
+  expect((await faultOf(writeIt({ category: 'ads' }))).faults).toEqual([
+    expect.stringMatching(/^lists\[0\]: its content is gone/),
+  ]);
+  expect(await listOf(store)).toMatchObject({ category: 'adult' });
+  await writeIt({ origin: 'new' });
+});
+
 describe('settings that wait', () => {
+  test('give nothing to an edit of entries, which takes their place', async () => {
+    const store = await aRealStore();
+    const own = { id: 'a', category: 'adult', own: true };
+    const categories = [{ id: 'adult' }];
+    await store.applyDocument({ categories, lists: [{ ...own, except: ['google.com'] }] }, ACTOR);
+    await store.ownLists.editEntries(ANNA, 'a', { add: [{ name: 'google.com' }] });
+    expect((await store.applyDocument({ lists: [own] }, ANNA)).held).toMatchObject([
+      { version: 2 },
+    ]);
+    await store.ownLists.editEntries(BORIS, 'a', { add: [{ name: 'wikipedia.org' }] });
+    const [held] = await store.listVersions.versions({ list: 'a', state: 'held' });
+    expect(held).toMatchObject({ version: 3, authors: ['boris'] });
+  });
+
   test('can be rejected, and the content is as good as before', async () => {
     const store = await aScopedList({ except: ['google.com'] });
     await write(store, {});
