@@ -290,6 +290,11 @@ describe('the document of apply', () => {
     );
   });
 
+  it('has no line feeds at the end of its texts, such as block scalars have', () => {
+    const path = write('doc.yaml', 'lists:\n  - origin: |\n      Some list\n');
+    expect(loadPolicyDocument(path).document).toEqual({ lists: [{ origin: 'Some list' }] });
+  });
+
   it('of any other shape is left for the store to judge', () => {
     for (const [text, document] of [
       ['', {}],
@@ -299,8 +304,6 @@ describe('the document of apply', () => {
     ] as const) {
       expect(loadPolicyDocument(write('doc.yaml', text)).document).toEqual(document);
     }
-    const block = write('doc.yaml', 'lists:\n  - origin: |\n      Some list\n');
-    expect(loadPolicyDocument(block).document).toEqual({ lists: [{ origin: 'Some list' }] });
     expect(() => loadPolicyDocument(write('doc.yaml', 'a: [\n'))).toThrow(/1 fault/);
   });
 

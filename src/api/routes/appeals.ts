@@ -55,7 +55,7 @@ const AcceptSchema = Type.Object(
         minLength: 1,
         maxLength: 1_000,
         description:
-          'that the lists except, with all below it: that of the appeal (default) or one above it',
+          'that the lists except, with all below it: that of the appeal (default) or one above it, but no public suffix',
       }),
     ),
     categories: Type.Optional(
@@ -214,7 +214,7 @@ function readName(text: string, asked: string): string {
   if (name !== null && !isForAll && isAtOrBelow(asked, name)) return name;
   throw new AppError(
     'REQUEST_INVALID',
-    `Accepting: name ${quote(text)} is not valid; valid: ${asked} or a name above it that is no public suffix`,
+    `Accepting: name ${quote(text)} is not valid; valid, but for a public suffix such as co.uk: ${asked} or a name above it`,
   );
 }
 
