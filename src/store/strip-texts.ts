@@ -1,5 +1,5 @@
 /**
- * The sixth step: titles, names and other texts of resources that were written before `human-text.ts` had
+ * The seventh step: titles, names and other texts of resources that were written before `human-text.ts` had
  * its rule follow it now. A resource is checked as a whole whenever something of it changes.
  */
 
