@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../src/lib/errors.ts';
 import { freePort } from '../../test/support/server.ts';
 import { collectOutput, hasEnded, SERVER_CORE, start, stop } from './processes.ts';
@@ -14,6 +15,7 @@ const MAIN = 'dist/main.js';
 const RCODE_NOERROR = 0;
 const RCODE_NXDOMAIN = 3;
 const START_WAIT_MS = 60_000;
+const API_PAUSE_MS = 20;
 
 export interface BenchServer {
   readonly name: string;
@@ -58,6 +60,7 @@ plans: [{ id: bench, block: [adult] }]
 subscribers: [{ id: bench, plan: bench, addresses: [127.0.0.0/9] }]
 `,
   );
+  await awaitApi(server.admin);
   const where = ['--data-dir', server.dataDir, '--admin', server.admin];
   const apply = start(SERVER_CORE, [process.execPath, MAIN, 'apply', path, ...where], 'pipe');
   const output = collectOutput(apply);
@@ -65,6 +68,20 @@ subscribers: [{ id: bench, plan: bench, addresses: [127.0.0.0/9] }]
   if (code === 0) return server;
   await server.stop();
   throw new Error(`stairgate apply failed: ${output()}`);
+}
+
+/** The API comes after the first answers. */
+async function awaitApi(admin: string): Promise<void> {
+  const deadlineMs = performance.now() + START_WAIT_MS;
+  for (;;) {
+    try {
+      await fetch(`http://${admin}/healthz`);
+      return;
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+    }
+    await setTimeout(API_PAUSE_MS);
+  }
 }
 
 /**

@@ -95,8 +95,6 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     });
     await supervisor.start();
     undo.unshift(() => supervisor.stop());
-    // The workers keep the priority they began with: from here on a query comes before the API.
-    lowerThreadPriority(MAIN_NICENESS);
     // Loaded while queries are answered already.
     const { createApi } = await import('../../api/api.ts');
     const api = await createApi(supervisor, {
@@ -108,6 +106,8 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
     undo.unshift(() => api.close());
     const { address, port } = config.admin.listen;
     await listen(api, address, port);
+    // All is up. The workers keep the priority they began with: from here on a query comes before the API.
+    lowerThreadPriority(MAIN_NICENESS);
     return { api, supervisor, store };
   } catch (error) {
     for (const step of undo) await step().catch(() => undefined);
