@@ -11,26 +11,17 @@ the kernel in it is most of it: so the echo, a C program that hands each packet 
 calls, in batches as ours, is the floor. Its answers are as long as ours are on average.`,
   figures: `Not reached, and why.
 
-- **Scatter.** This run had loud neighbours: within the five rounds of one mix the same server, ours or a peer, took between 3.2
-  and 5.4 µs a query. Ratios of such medians are good to a fifth at best. The same figures on a quieter day, before profiles
-  and schedules existed, were 0.84, 0.94 and 0.74 of the best peer and 1.5 of the echo, flood. Old and new build, a run of three
-  rounds each today: no difference beyond the scatter.
+- **Scatter.** A quiet machine this time. With loud neighbours the same figures were up to a fifth higher or lower.
 - **0.75 of the best peer.** dnsdist is measured as its best, with 64 packets a call, which it does not do unless told
   to; it too is mostly the kernel then. What is left to save is smaller than a quarter.
-- **1.4 of the echo, flood.** With nothing to wait for, the echo costs 2.0 to 2.8 µs; the 0.9 to 1.2 µs that parsing,
+- **1.4 of the echo, flood.** With nothing to wait for, the echo costs 2.0 µs; the 1.3 µs that parsing,
   policy, list and cache take are more than four tenths of that. Under dnsperf the same microsecond is less than that.
-- **A million subscribers.** The table has 32 MB, the profiles 4 MB: each query then waits for three lines of memory that
-  no cache holds. Households with policies of their own add the lines of their records.
 - **Octets a subscriber address.** The whole process is measured here, the store's page cache included; the table alone has
   31.7 octets an address, which a test holds.
-- **Start.** Here the start read all services, presets and helplines first, half a second of CPU time. It no longer does: CPU time
-  until the first answer is that of the build before them again (0.93 s beside 0.92 s, medians of six starts in turns), not
-  yet measured on a quiet machine.
-- **Changes on one core.** Main thread, compile thread and worker share the core here, as in the smallest installation:
-  what the control plane computes, queries wait for. With two cores the other one is the load's, so
-  what its queries wait there counts too. The load drops what it is late with (\`not sent\`).
-- **Overload.** On the quieter day it was 0.90. Packets that find the receive buffer full cost the kernel work on the worker's
-  core, and each second here has a write that compiles and publishes; which of it grew is not known.
+- **Changes.** One round. Main and background threads give way to the worker (ADR 0014); with two cores the other one is the
+  load's, so what its queries wait there counts too. The load drops what it is late with (\`not sent\`).
+- **Overload.** Two rounds. Packets that find the receive buffer full cost the kernel work on the worker's core, and each
+  second here has a write that compiles and publishes.
 - **A killed worker.** Its clients get no answer until it is replaced, a third of a second, and its cache is cold then.`,
   mixes: `As much load as is answered, 128 queries in flight on 8 sockets. The faster servers are not busy all the
 time here: dnsperf needs more CPU time a query than they do, and their batches are shorter for it. Queries a
