@@ -2,7 +2,8 @@
 
 import { OURS, PEER_NAMES } from './lineup.ts';
 import { number, table } from './markdown.ts';
-import type { Comparison, Missing, Offer, Run } from './results.ts';
+import { median } from '../measure.ts';
+import type { Comparison, ListUpdate, Missing, Offer, Run } from './results.ts';
 import { bestOf, medianOf, ratioOf, runsOf } from './statistics.ts';
 import { MIXES, type Mix } from './workload.ts';
 import { ECHO } from './yardsticks.ts';
@@ -80,12 +81,22 @@ export function serverTable(comparison: Comparison): string {
       number(facts?.residentMebibytes ?? Number.NaN, 0),
       number(facts?.privateMebibytes ?? Number.NaN, 0),
       number((facts?.startMs ?? Number.NaN) / 1000, 2),
+      ...updateCells(comparison.updates.filter((one) => one.server === server)),
     ];
   });
   const fixed = `CPU µs at ${number(comparison.fixedQueriesPerSecond, 0)}/s`;
   const latency = ['p50 µs', 'p99 µs', 'p99.9 µs', 'lost %'];
   const memory = ['RSS MiB', 'private MiB', 'start s'];
-  return table(['server', 'version', ...latency, fixed, ...memory], rows);
+  const update = ['update s', 'p99 µs in it', 'lost in it %'];
+  return table(['server', 'version', ...latency, fixed, ...memory, ...update], rows);
+}
+
+function updateCells(updates: readonly ListUpdate[]): string[] {
+  return [
+    number(median(updates.map((one) => one.seconds)), 1),
+    number(median(updates.map((one) => one.p99Us)), 0),
+    number(median(updates.map(({ lost, sent }) => (lost / sent) * 100)), 1),
+  ];
 }
 
 export function missingLines(missing: readonly Missing[]): string {

@@ -7,11 +7,13 @@ import { messageOf } from '../../src/lib/errors.ts';
 import { compileProgram } from './c-program.ts';
 import { lineup, OURS, SERVER_NAMES } from './lineup.ts';
 import { privateMebibytes, residentMebibytes } from './processes.ts';
-import type { Comparison, Missing, Run } from './results.ts';
+import type { Comparison, ListUpdate, Missing, Run, ServerFacts } from './results.ts';
+import { runListUpdateOnce } from './list-update.ts';
 import { runLoad } from './run-load.ts';
 import { runAtRateOnce, runFloodOnce, runPeakOnce } from './run-once.ts';
 import type { BenchServer } from './servers.ts';
 import { isCompilerFound } from './sources.ts';
+import { medianOf } from './statistics.ts';
 import { MIXES, type Mix, type Workload } from './workload.ts';
 import { ECHO, startEcho } from './yardsticks.ts';
 
@@ -40,6 +42,8 @@ export async function compare(
   try {
     await comparison.startAll(upstreamPort);
     for (const mix of MIXES) await comparison.runMix(mix);
+    comparison.noteFacts();
+    await comparison.runListUpdates();
     return comparison.result();
   } finally {
     await comparison.stopAll();
@@ -51,12 +55,17 @@ class RunningComparison {
   readonly #workload: Workload;
   readonly #plan: ComparisonPlan;
   readonly #servers = new Map<string, BenchServer>();
+  /** The list, with the names that updates have brought. */
+  readonly #names: string[];
   readonly #missing: Missing[] = [];
   readonly #runs: Run[] = [];
+  readonly #updates: ListUpdate[] = [];
+  #facts: readonly ServerFacts[] = [];
 
   constructor(folder: string, workload: Workload, plan: ComparisonPlan) {
     this.#folder = folder;
     this.#workload = workload;
+    this.#names = [...workload.names];
     this.#plan = plan;
   }
 
@@ -120,19 +129,49 @@ class RunningComparison {
     this.#runs.push(await runAtRateOnce(server, plan, 'fixed', FIXED_QUERIES_PER_SECOND));
   }
 
+  /** Of the servers as the mixes leave them. */
+  noteFacts(): void {
+    this.#facts = [...this.#servers.values()].map(({ name, version, startMs, pid }) => ({
+      ...{ server: name, version, startMs },
+      residentMebibytes: residentMebibytes(pid),
+      privateMebibytes: privateMebibytes(pid),
+    }));
+  }
+
+  /** One after the other: the list grows by a name with each. */
+  async runListUpdates(): Promise<void> {
+    if (!isCompilerFound) return;
+    for (let round = 0; round < this.#plan.rounds; round++) {
+      for (const server of [...this.#servers.values()]) {
+        await this.#orMissing(server.name, () => this.#updateList(server, round));
+      }
+      console.log(`list updates: round ${round + 1} of ${this.#plan.rounds}`);
+    }
+  }
+
+  async #updateList(server: BenchServer, round: number): Promise<void> {
+    const { prepareListUpdate } = server;
+    const peaks = this.#runs.filter(
+      (run) => run.server === server.name && run.mix === MAIN_MIX && run.offer === 'full',
+    );
+    if (prepareListUpdate === null || peaks.length === 0) return;
+    const newName = `${server.name}-${round}.updated.example.org`;
+    this.#names.push(newName);
+    const update = await runListUpdateOnce(server, prepareListUpdate, {
+      ...{ round, newName, names: this.#names, queriesPath: this.#workload.queryPaths[MAIN_MIX] },
+      queriesPerSecond: Math.round(medianOf(peaks, (run) => run.queriesPerSecond) / 2),
+    });
+    this.#updates.push(update);
+  }
+
   result(): Comparison {
     return {
       nameCount: this.#workload.names.length,
       fixedQueriesPerSecond: FIXED_QUERIES_PER_SECOND,
-      servers: [...this.#servers.values()].map(({ name, version, startMs, pid }) => ({
-        server: name,
-        version,
-        startMs,
-        residentMebibytes: residentMebibytes(pid),
-        privateMebibytes: privateMebibytes(pid),
-      })),
+      servers: this.#facts,
       missing: this.#missing,
       runs: this.#runs,
+      updates: this.#updates,
     };
   }
 

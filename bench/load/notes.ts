@@ -32,7 +32,10 @@ packets a system call and so needs less CPU time than any server: here every ser
 below its peak: then nearly every query wakes the process up, which costs more than all the rest.`,
   servers: `Latency at half of what each server answered under dnsperf, in the mix \`mixed\`, from an open loop: a query that
 had to wait counts from the time it was due. Memory after all runs. The start is from exec to the first
-right answer for a blocked name: from the text of the list, but for ours, which starts from its image on the disk.`,
+right answer for a blocked name: from the text of the list, but for ours, which starts from its image on the disk.
+An update is the list with one name more, read again by the running server at the same load, until that name is
+blocked: unbound-local by SIGHUP, unbound-rpz by \`auth_zone_reload\`, dnsdist, pdns-recursor and knot-resolver by their
+consoles, bind by SIGHUP; dnsmasq must be started again. Ours is read on a thread that gives way to queries.`,
   growth: `Mix \`mixed\`, ten thousand names asked at every size. Subscribers have one address each, and the load
 comes from as many addresses as the most of them at every size, so that the kernel has the same to do. Of a million
 subscribers the households have a name of their own each, one in five of them a schedule. Workers share the cores with the load,

@@ -73,6 +73,14 @@ export async function startScript(
   return { child, message };
 }
 
+/** @throws with what it wrote where its exit code is not 0 */
+export async function runCommand(core: number, command: readonly string[]): Promise<void> {
+  const child = start(core, command, 'pipe');
+  const output = collectOutput(child);
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${output()}`);
+}
+
 /** Reads what a process writes, so that no pipe fills up, and keeps the end of it. */
 export function collectOutput(child: ChildProcess): () => string {
   let output = '';

@@ -27,6 +27,17 @@ export interface Latency {
   readonly p999Us: number;
 }
 
+/** A list update of a running server, at half of its peak. */
+export interface ListUpdate {
+  readonly server: string;
+  readonly round: number;
+  /** Until the new name was blocked. */
+  readonly seconds: number;
+  readonly p99Us: number;
+  readonly sent: number;
+  readonly lost: number;
+}
+
 export interface ServerFacts {
   readonly server: string;
   readonly version: string;
@@ -48,6 +59,7 @@ export interface Comparison {
   readonly servers: readonly ServerFacts[];
   readonly missing: readonly Missing[];
   readonly runs: readonly Run[];
+  readonly updates: readonly ListUpdate[];
 }
 
 /** What our server costs as one thing grows. */

@@ -1,15 +1,22 @@
 /** Our own server, as built: one installation in a folder of its own, started and brought to a list. */
 
 import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { messageOf } from '../../src/lib/errors.ts';
 import { freePort } from '../../test/support/server.ts';
-import { collectOutput, hasEnded, SERVER_CORE, start, stop } from './processes.ts';
+import {
+  collectOutput,
+  hasEnded,
+  LOAD_CORE,
+  runCommand,
+  SERVER_CORE,
+  start,
+  stop,
+} from './processes.ts';
 import { awaitAnswer } from './query.ts';
-import { CACHE_MEBIBYTES, type Workload } from './workload.ts';
+import { CACHE_MEBIBYTES, writeNames, type Workload } from './workload.ts';
 
 const MAIN = 'dist/main.js';
 const RCODE_NOERROR = 0;
@@ -24,6 +31,11 @@ export interface BenchServer {
   readonly port: number;
   /** From exec to the first right answer. */
   readonly startMs: number;
+  /**
+   * Writes the list anew, with these names, for the server that runs; null = it must be started again.
+   * @returns tells it to read the list; may resolve before the list is in force
+   */
+  readonly prepareListUpdate: ((names: readonly string[]) => () => Promise<void>) | null;
   stop(): Promise<void>;
 }
 
@@ -52,22 +64,30 @@ export async function startStairgate(
   options: StairgateOptions = {},
 ): Promise<StairgateServer> {
   const server = await serve(folder, upstreamPort, options, () => 'localhost', RCODE_NOERROR);
-  const path = join(folder, 'document.yaml');
   writeFileSync(
-    path,
+    documentPath(folder),
     `lists: [{ id: bench, category: adult, format: domains, path: ${JSON.stringify(listPath)} }]
 plans: [{ id: bench, block: [adult] }]
 subscribers: [{ id: bench, plan: bench, addresses: [127.0.0.0/9] }]
 `,
   );
   await awaitApi(server.admin);
+  try {
+    await applyDocument(folder, server, SERVER_CORE);
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+function documentPath(folder: string): string {
+  return join(folder, 'document.yaml');
+}
+
+async function applyDocument(folder: string, server: StairgateServer, core: number): Promise<void> {
   const where = ['--data-dir', server.dataDir, '--admin', server.admin];
-  const apply = start(SERVER_CORE, [process.execPath, MAIN, 'apply', path, ...where], 'pipe');
-  const output = collectOutput(apply);
-  const [code] = (await once(apply, 'exit')) as [number | null];
-  if (code === 0) return server;
-  await server.stop();
-  throw new Error(`stairgate apply failed: ${output()}`);
+  await runCommand(core, [process.execPath, MAIN, 'apply', documentPath(folder), ...where]);
 }
 
 /** The API comes after the first answers. */
@@ -102,7 +122,14 @@ export async function restartStairgate(
   } finally {
     await first.stop();
   }
-  return serve(folder, upstreamPort, options, workload.blockedProbe, RCODE_NXDOMAIN);
+  const server = await serve(folder, upstreamPort, options, workload.blockedProbe, RCODE_NXDOMAIN);
+  return {
+    ...server,
+    prepareListUpdate: (names) => {
+      writeNames(workload.listPath, names);
+      return () => applyDocument(folder, server, LOAD_CORE);
+    },
+  };
 }
 
 /** Started when it answers a name with the rcode. */
@@ -191,6 +218,7 @@ export function running(
     pid: child.pid ?? 0,
     port,
     startMs,
+    prepareListUpdate: null,
     stop: async () => {
       await stop(child);
     },

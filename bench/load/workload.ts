@@ -49,7 +49,7 @@ export function writeWorkload(folder: string, nameCount: number, askedMax = ASKE
   );
   const write = (name: string, lines: readonly string[]): string => {
     const path = join(folder, name);
-    writeFileSync(path, `${lines.join('\n')}\n`);
+    writeNames(path, lines);
     return path;
   };
   const queries = (name: string, blockedShare: number): string =>
@@ -75,6 +75,11 @@ export function writeWorkload(folder: string, nameCount: number, askedMax = ASKE
     },
     blockedProbe: (attempt) => `probe${attempt}.${last}`,
   };
+}
+
+/** One a line. */
+export function writeNames(path: string, names: readonly string[]): void {
+  writeFileSync(path, `${names.join('\n')}\n`);
 }
 
 /** The rank of a name: first which class of popularity, then any name of that class. */

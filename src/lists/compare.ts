@@ -160,7 +160,8 @@ class Probe {
   /** True where `after` covers what `before` does not. */
   isChanged(after: BlocklistImage, before: BlocklistImage, isBelow: boolean): boolean {
     const lookUp = isBelow ? lookUpBelow : lookUpCategories;
-    return lookUp(after, this.hashes, this.#mask) && !lookUp(before, this.hashes, this.#mask);
+    // Most names are in both: what is covered before ends the look at the first table.
+    return !lookUp(before, this.hashes, this.#mask) && lookUp(after, this.hashes, this.#mask);
   }
 }
 

@@ -26,6 +26,7 @@ const NOTHING: Results = {
     servers: [],
     missing: [],
     runs: [],
+    updates: [],
   },
   growth: [],
   isAllocationFree: null,

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_MEBIBYTES } from '../workload.ts';
-import type { Peer } from './peer.ts';
+import { reloadBySignal, type Peer } from './peer.ts';
 import { writeRpz } from './rpz.ts';
 
 export const bind: Peer = {
@@ -29,7 +29,7 @@ export const bind: Peer = {
   prefetch 0;
   max-cache-size ${CACHE_MEBIBYTES}M;
   querylog no;
-  response-policy { zone "rpz"; } qname-wait-recurse no;
+  response-policy { zone "rpz" min-update-interval 0; } qname-wait-recurse no;
 };
 controls { };
 logging { category default { null; }; };
@@ -38,4 +38,5 @@ zone "rpz" { type primary; file "${writeRpz(workload)}"; notify no; };
     );
     return ['-f', '-n', '1', '-c', path];
   },
+  reload: reloadBySignal,
 };

@@ -30,4 +30,5 @@ ${workload.names.map((name) => `local=/${name}/`).join('\n')}
     );
     return ['--keep-in-foreground', `--conf-file=${path}`];
   },
+  reload: null,
 };

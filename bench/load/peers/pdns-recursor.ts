@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOAD_CORE, runCommand } from '../processes.ts';
 import { CACHE_ENTRIES } from '../workload.ts';
 import type { Peer } from './peer.ts';
 import { writeRpz } from './rpz.ts';
@@ -39,4 +40,6 @@ hint-file=no
     );
     return ['--daemon=no', '--write-pid=no', `--config-dir=${folder}`];
   },
+  reload: ({ folder }) =>
+    runCommand(LOAD_CORE, ['rec_control', `--socket-dir=${folder}`, 'reload-lua-config']),
 };

@@ -7,8 +7,8 @@ import { messageOf } from '../../../src/lib/errors.ts';
 import { freePort } from '../../../test/support/server.ts';
 import { collectOutput, findProgram, hasEnded, SERVER_CORE, start, stop } from '../processes.ts';
 import { awaitAnswer } from '../query.ts';
-import type { BenchServer } from '../servers.ts';
-import type { Workload } from '../workload.ts';
+import { running, type BenchServer } from '../servers.ts';
+import { writeNames, type Workload } from '../workload.ts';
 
 /** A list of a million names must be loaded by then. */
 const START_WAIT_MS = 180_000;
@@ -18,6 +18,8 @@ export interface PeerSetup {
   /** Its own, and empty. */
   readonly folder: string;
   readonly port: number;
+  /** Free for what else it listens on. */
+  readonly controlPort: number;
   readonly upstreamPort: number;
   readonly workload: Workload;
 }
@@ -27,8 +29,16 @@ export interface Peer {
   readonly program: string;
   /** The argument that makes it print its version. */
   readonly versionFlag: string;
-  /** Writes its configuration; returns the arguments to start it with in the foreground. */
+  /** Writes its configuration, and the list in its form; returns the arguments to start it with in the foreground. */
   configure(setup: PeerSetup): readonly string[];
+  /** Makes the running program read its list again; null = it must be started again for that. */
+  readonly reload: ((setup: PeerSetup, pid: number) => Promise<void>) | null;
+}
+
+/** What many programs take as a wish to read their files again. */
+export function reloadBySignal(_setup: PeerSetup, pid: number): Promise<void> {
+  process.kill(pid, 'SIGHUP');
+  return Promise.resolve();
 }
 
 /** @throws with the reason where the peer is not installed or does not come to answer rightly */
@@ -43,7 +53,8 @@ export async function startPeer(
   const folder = join(benchFolder, peer.name);
   mkdirSync(folder);
   const port = await freePort();
-  const args = peer.configure({ folder, port, upstreamPort, workload });
+  const setup = { folder, port, controlPort: await freePort(), upstreamPort, workload };
+  const args = peer.configure(setup);
   const startMs = performance.now();
   const child = start(SERVER_CORE, [program, ...args], 'pipe');
   const output = collectOutput(child);
@@ -54,13 +65,17 @@ export async function startPeer(
     await stop(child);
     throw new Error(`did not start: ${messageOf(error)}; ${output()}`, { cause: error });
   }
+  const version = versionOf(program, peer.versionFlag);
+  const server = running(peer.name, version, child, port, startMs);
+  const { reload } = peer;
+  if (reload === null) return server;
   return {
-    name: peer.name,
-    version: versionOf(program, peer.versionFlag),
-    pid: child.pid ?? 0,
-    port,
-    startMs: performance.now() - startMs,
-    stop: () => stop(child),
+    ...server,
+    prepareListUpdate: (names) => {
+      writeNames(workload.listPath, names);
+      peer.configure({ ...setup, workload: { ...workload, names } });
+      return () => reload(setup, server.pid);
+    },
   };
 }
 

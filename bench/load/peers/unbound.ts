@@ -2,8 +2,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOAD_CORE, runCommand } from '../processes.ts';
 import { CACHE_MEBIBYTES } from '../workload.ts';
-import type { Peer, PeerSetup } from './peer.ts';
+import { reloadBySignal, type Peer, type PeerSetup } from './peer.ts';
 import { writeRpz } from './rpz.ts';
 
 const PROGRAM = { program: 'unbound', versionFlag: '-V' };
@@ -15,6 +16,7 @@ export const unboundLocalZones: Peer = {
     const zones = setup.workload.names.map((name) => `local-zone: "${name}." always_nxdomain`);
     return configure(setup, 'iterator', `server:\n${zones.join('\n')}\n`);
   },
+  reload: reloadBySignal,
 };
 
 export const unboundRpz: Peer = {
@@ -26,10 +28,16 @@ export const unboundRpz: Peer = {
       'respip iterator',
       `rpz:\n  name: rpz\n  zonefile: "${writeRpz(setup.workload)}"\n`,
     ),
+  reload: ({ folder }) =>
+    runCommand(LOAD_CORE, ['unbound-control', '-c', configPath(folder), 'auth_zone_reload', 'rpz']),
 };
 
+function configPath(folder: string): string {
+  return join(folder, 'unbound.conf');
+}
+
 function configure(setup: PeerSetup, modules: string, list: string): readonly string[] {
-  const path = join(setup.folder, 'unbound.conf');
+  const path = configPath(setup.folder);
   writeFileSync(
     path,
     `server:
@@ -49,7 +57,9 @@ function configure(setup: PeerSetup, modules: string, list: string): readonly st
   msg-cache-size: ${CACHE_MEBIBYTES}m
   rrset-cache-size: ${CACHE_MEBIBYTES}m
 remote-control:
-  control-enable: no
+  control-enable: yes
+  control-interface: ${setup.folder}/control.sock
+  control-use-cert: no
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@${setup.upstreamPort}
