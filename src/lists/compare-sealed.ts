@@ -15,13 +15,20 @@ import {
 } from '../blocklist/sealed/sealed-file.ts';
 import type { GateFindings } from '../store/list-report.ts';
 
-/** @param before what the list has, sealed or not; null: nothing yet */
-export function compareSealed(candidate: ListContent, before: ListContent | null): GateFindings {
+/**
+ * @param before what the list has, sealed or not; null: nothing yet
+ * @param isMoved it is in force in another category: in that of the candidate nothing of it was blocked
+ */
+export function compareSealed(
+  candidate: ListContent,
+  before: ListContent | null,
+  isMoved: boolean,
+): GateFindings {
   const fresh = readWhole(candidate, SEALED_OCTETS_READ);
   const old = before === null ? new Uint8Array(0) : readWhole(before, SEALED_OCTETS_READ);
   const entries = readManifest(fresh).names;
   const entriesBefore = isSealed(old) ? readManifest(old).names : 0;
-  const both = entriesBefore === 0 ? 0 : countCommon(fresh, old);
+  const both = isMoved || entriesBefore === 0 ? 0 : countCommon(fresh, old);
   return {
     entriesBefore,
     entries,

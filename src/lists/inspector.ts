@@ -81,12 +81,13 @@ function compare(
     sources
       .filter((one) => one.category === wanted && one.id !== id)
       .flatMap((one) => openUndamaged({ ...one, categoryBit }));
+  const isMoved = before !== null && before.scope.category !== category;
   if (format === 'sealed') {
-    const found = compareSealed(open(candidate), before === null ? null : open(before.content));
+    const old = before === null ? null : open(before.content);
+    const found = compareSealed(open(candidate), old, isMoved);
     for (const { file, sha256 } of files) refuseDamage(file, sha256);
     return found;
   }
-  const isMoved = before !== null && before.scope.category !== category;
   const findings = compareContents({
     candidate: { ...shapeOf(scope), format, content: open(candidate) },
     before:

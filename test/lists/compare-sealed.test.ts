@@ -7,7 +7,7 @@ const of = (...names: string[]): Uint8Array => aSealedFile(names.join('\n'));
 it('counts what a sealed version adds and takes away, and tells no name', () => {
   const before = of('a.example.org', 'b.example.org', 'c.example.org');
   const after = of('b.example.org', 'c.example.org', 'd.example.org', 'e.example.org');
-  expect(compareSealed(after, before)).toEqual({
+  expect(compareSealed(after, before, false)).toEqual({
     entriesBefore: 3,
     entries: 4,
     newlyBlocked: { count: 2, names: [] },
@@ -23,6 +23,6 @@ it('counts everything as new where nothing, a text or another key was before', (
     key: { id: 'key-1', key: new Uint8Array(32).fill(3) },
   });
   for (const before of [null, Buffer.from('b.example.org\n'), other]) {
-    expect(compareSealed(after, before)).toMatchObject({ newlyBlocked: { count: 1 } });
+    expect(compareSealed(after, before, false)).toMatchObject({ newlyBlocked: { count: 1 } });
   }
 });

@@ -8,6 +8,7 @@ import { readPopularNames } from '../../src/lists/popular-names.ts';
 import type { GateComparison } from '../../src/store/list-report.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ACTOR, aContent, aStore } from '../store/support.ts';
+import { aSealedFile } from '../support/sealed.ts';
 
 async function aStoreWithLists(): Promise<Store> {
   const store = await aStore();
@@ -78,6 +79,38 @@ describe('a comparison', () => {
     writeFileSync(file.path, 'google.com\n');
     const damaged = inspector.compare(file, 'domains', COMPARISON);
     await expect(damaged).rejects.toMatchObject({ code: 'CONTENT_DAMAGED' });
+  });
+
+  test('takes a name that was approved for one category as new in another', async () => {
+    const { dataDir } = await aStoreWithLists();
+    const content = Buffer.from('wikipedia.org\nschool.example\n');
+    const before = { content, format: 'domains' as const, scope: { ...SCOPE, category: 'social' } };
+    const moved = { ...COMPARISON, approved: ['wikipedia.org'], before };
+    const inspector = createInspector(dataDir);
+    const found = await inspector.compare(content, 'domains', moved);
+    expect(found).toMatchObject({ newlyBlocked: { count: 2 }, newlyOpened: { count: 2 } });
+    expect(found.popular.map(({ name }) => name)).toEqual(['wikipedia.org']);
+    const stayed = { ...moved, before: { ...before, content: Buffer.alloc(0), scope: SCOPE } };
+    expect((await inspector.compare(content, 'domains', stayed)).popular).toEqual([]);
+  });
+
+  test('counts all of a sealed list as new in a category that it is moved to', async () => {
+    const content = aSealedFile('a.example.org\nb.example.org\n');
+    const before = { content, format: 'sealed' as const, scope: { ...SCOPE, category: 'court' } };
+    const inspector = createInspector((await aStoreWithLists()).dataDir);
+    const comparison = { ...COMPARISON, scope: { ...SCOPE, category: 'police' }, before };
+    const numbers = { entriesBefore: 2, entries: 2 };
+    expect(await inspector.compare(content, 'sealed', comparison)).toMatchObject({
+      ...numbers,
+      newlyBlocked: { count: 2 },
+      newlyOpened: { count: 2 },
+    });
+    const stayed = { ...comparison, scope: before.scope };
+    expect(await inspector.compare(content, 'sealed', stayed)).toMatchObject({
+      ...numbers,
+      newlyBlocked: { count: 0 },
+      newlyOpened: { count: 0 },
+    });
   });
 
   test('goes on where the file of another list is gone', async () => {
