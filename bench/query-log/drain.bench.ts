@@ -50,7 +50,6 @@ const queryLog = new QueryLog({
   budgetsOf: () => [{ target: 'category:category-1', minutesPerDay: 1_000 }],
   budgetStore: {
     load: () => Promise.resolve(null),
-    usedUpLimit: () => Promise.resolve(null),
     save: () => Promise.resolve(),
     count: () => Promise.resolve(0),
     remove: () => Promise.resolve(),

@@ -28,11 +28,17 @@ export interface BudgetDay {
   readonly minutes: Uint8Array;
 }
 
+/** What is kept of a budget and a day. */
+export interface SavedDay {
+  /** A day map. */
+  readonly minutes: Uint8Array;
+  /** The limit that was noted as used up; null where none was. It outlives the minutes. */
+  readonly usedUpLimit: number | null;
+}
+
 /** Where maps are kept. Whatever it throws is tried again later. */
 export interface BudgetStore {
-  load(profile: number, target: string, day: number): Promise<Uint8Array | null>;
-  /** The limit that was noted as used up; null where none was. It outlives the minutes. */
-  usedUpLimit(profile: number, target: string, day: number): Promise<number | null>;
+  load(profile: number, target: string, day: number): Promise<SavedDay | null>;
   /** All of them or none; a map that is there already is replaced. */
   save(days: readonly BudgetDay[]): Promise<void>;
   count(profiles: readonly number[]): Promise<number>;
@@ -152,12 +158,9 @@ export class Budgets {
       const map = createDayMap();
       const use = this.#find(profile, target, day);
       if (use !== null) mergeDayMap(map, use.map);
-      if (use?.isLoaded !== true) {
-        const saved = await this.#options.store.load(profile, target, day);
-        if (saved !== null) mergeDayMap(map, saved);
-      }
-      const usedUpLimit = await this.#options.store.usedUpLimit(profile, target, day);
-      const minutes = Math.max(countMinutes(map), usedUpLimit ?? 0);
+      const saved = await this.#options.store.load(profile, target, day);
+      if (saved !== null && use?.isLoaded !== true) mergeDayMap(map, saved.minutes);
+      const minutes = Math.max(countMinutes(map), saved?.usedUpLimit ?? 0);
       usages.push({ target, minutes, minutesPerDay, isEstimate: true });
     }
     return usages;
@@ -196,7 +199,7 @@ export class Budgets {
   async #load(use: Use): Promise<void> {
     try {
       const saved = await this.#options.store.load(use.profile, use.target, use.day);
-      if (saved !== null) mergeDayMap(use.map, saved);
+      if (saved !== null) mergeDayMap(use.map, saved.minutes);
       use.isLoaded = true;
     } catch (error) {
       this.#options.log.warn({ reason: messageOf(error) }, 'Budget minutes cannot be read');

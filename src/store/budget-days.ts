@@ -26,6 +26,13 @@ export interface BudgetDay {
   readonly minutes: Uint8Array;
 }
 
+/** What is kept of a budget and a day. */
+interface SavedDay {
+  readonly minutes: Uint8Array;
+  /** The limit that was noted as used up; null where none was. It outlives the minutes. */
+  readonly usedUpLimit: number | null;
+}
+
 /** A budget that is used up. */
 export interface UsedUpBudget {
   readonly subscriber: string;
@@ -42,26 +49,16 @@ export class BudgetDays {
     this.#store = store;
   }
 
-  async load(profile: number, target: string, day: number): Promise<Uint8Array | null> {
+  /** Null where nothing is known of that day. */
+  async load(profile: number, target: string, day: number): Promise<SavedDay | null> {
     const row = await this.#store.db
       .selectFrom('budget_days')
-      .select('minutes')
+      .select(['minutes', 'used_up_limit as usedUpLimit'])
       .where('profile', '=', profile)
       .where('target', '=', target)
       .where('day', '=', day)
       .executeTakeFirst();
-    return row?.minutes ?? null;
-  }
-
-  async usedUpLimit(profile: number, target: string, day: number): Promise<number | null> {
-    const row = await this.#store.db
-      .selectFrom('budget_days')
-      .select('used_up_limit')
-      .where('profile', '=', profile)
-      .where('target', '=', target)
-      .where('day', '=', day)
-      .executeTakeFirst();
-    return row?.used_up_limit ?? null;
+    return row ?? null;
   }
 
   /** All of them or none; those of profiles that are gone are passed over. No revision is made. */

@@ -27,6 +27,20 @@ describe('budgets', () => {
     ]);
   });
 
+  it('that were forgotten count as the limit that was used up, read at once with them', async () => {
+    const bench = createBench();
+    bench.budgets.set(ANNA, [{ target: 'internet', minutesPerDay: 9 }]);
+    bench.budgetStore.usedUpLimits.set(`${ANNA} internet ${TODAY}`, 7);
+    expect(await bench.queryLog.usage(ANNA, TODAY)).toMatchObject([{ minutes: 7 }]);
+    expect(bench.budgetStore.loads).toBe(1);
+    put(bench.ring, { kind: EVENT_USED });
+    await bench.queryLog.drain();
+    expect(await bench.queryLog.usage(ANNA, TODAY), 'while it is used').toMatchObject([
+      { minutes: 7 },
+    ]);
+    expect(bench.budgetStore.loads).toBe(3);
+  });
+
   it('are kept apart by profile, target and day', async () => {
     const bench = createBench();
     const budgets = ['internet', 'category:games', 'service:tube'].map((target) => ({

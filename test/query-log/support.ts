@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { writeName } from '../../src/dns/name.ts';
 import { createEventRing, type EventRing, writeEvent } from '../../src/lib/event-ring.ts';
-import type { BudgetDay, BudgetLimit, BudgetStore } from '../../src/query-log/budgets.ts';
+import type { BudgetDay, BudgetLimit, BudgetStore, SavedDay } from '../../src/query-log/budgets.ts';
 import { QueryLog } from '../../src/query-log/query-log.ts';
 import type { QueryLogOptions } from '../../src/query-log/query-log-contract.ts';
 
@@ -27,16 +27,18 @@ export class FakeClock {
 /** As the store's table of budget minutes. */
 export class MemoryBudgetStore implements BudgetStore {
   readonly days = new Map<string, BudgetDay>();
+  readonly usedUpLimits = new Map<string, number>();
+  loads = 0;
   isFailing = false;
   isUnreadable = false;
 
-  load(profile: number, target: string, day: number): Promise<Uint8Array | null> {
+  load(profile: number, target: string, day: number): Promise<SavedDay | null> {
     if (this.isFailing || this.isUnreadable) return Promise.reject(new Error('no budgets today'));
-    return Promise.resolve(this.days.get(`${profile} ${target} ${day}`)?.minutes ?? null);
-  }
-
-  usedUpLimit(): Promise<number | null> {
-    return Promise.resolve(null);
+    this.loads++;
+    const saved = this.days.get(`${profile} ${target} ${day}`);
+    const usedUpLimit = this.usedUpLimits.get(`${profile} ${target} ${day}`) ?? null;
+    if (saved === undefined && usedUpLimit === null) return Promise.resolve(null);
+    return Promise.resolve({ minutes: saved?.minutes ?? new Uint8Array(180), usedUpLimit });
   }
 
   save(days: readonly BudgetDay[]): Promise<void> {

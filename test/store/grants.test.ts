@@ -425,9 +425,10 @@ describe('minutes of budgets', () => {
     const { revision } = store;
     const day = { profile, target: 'service:youtube', day: 20_833, minutes: minutesFrom(0, 5) };
     await store.budgetDays.save([day, { ...day, profile: 999 }]);
-    expect(await store.budgetDays.load(profile, 'service:youtube', 20_833)).toEqual(
-      Buffer.from(day.minutes),
-    );
+    expect(await store.budgetDays.load(profile, 'service:youtube', 20_833)).toEqual({
+      minutes: Buffer.from(day.minutes),
+      usedUpLimit: null,
+    });
     expect(await store.budgetDays.load(profile, 'service:youtube', 20_834)).toBeNull();
     await store.budgetDays.save([{ ...day, minutes: minutesFrom(0, 9) }]);
     expect(await store.budgetDays.count([profile, 999])).toBe(1);
@@ -478,7 +479,10 @@ describe('minutes of budgets', () => {
     expect(await store.budgetDays.count([profile])).toBe(0);
     const { usedMinutes } = (await store.readCompileInput()).households;
     expect([...usedMinutes]).toEqual([[budgetKey(profile, target, today), 60]]);
-    expect(await store.budgetDays.load(profile, target, today)).toEqual(Buffer.alloc(180));
+    expect(await store.budgetDays.load(profile, target, today)).toEqual({
+      minutes: Buffer.alloc(180),
+      usedUpLimit: 60,
+    });
     wait(2 * 86_400);
     expect(await store.sweepEnded(), 'and no longer').toBe(1);
   });
