@@ -72,12 +72,15 @@ export function isUrgent({ row }: Pick<ListSource, 'row'>): boolean {
   return gate?.urgent === true || sealed === true;
 }
 
-/** At once, where the list is new or has got another address since it was fetched last. */
+/**
+ * At once, where the list is new, was a zone until now (whose state has no address), or has got another
+ * address since it was fetched last.
+ */
 export function dueMsOf({ row, dueMs }: ListSource): number {
   if (dueMs !== null) return dueMs;
   const { url, nextAt } = row.state;
   if (row.kind === 'file') return 0;
-  return url !== undefined && !placesOf(row).includes(url) ? 0 : (nextAt ?? 0) * 1000;
+  return url !== undefined && placesOf(row).includes(url) ? (nextAt ?? 0) * 1000 : 0;
 }
 
 /** Whether both are the same list, from the same source, with the same content. */

@@ -58,7 +58,7 @@ export function createZone(
     source,
     endpoints: source.primaries.map(endpointOf),
     wire: wireZone(source.zone),
-    state: source.state,
+    state: stateOfZone(source.state),
     dueAtMs,
     restUntilMs: Number.NEGATIVE_INFINITY,
     phase: 'idle',
@@ -68,6 +68,16 @@ export function createZone(
     last: null,
     isExpiryTold: false,
   };
+}
+
+/**
+ * Of an address or a file that the list had, nothing but when it was last good: once the zone has given a
+ * content, "not modified" from that address would say nothing of it any more.
+ */
+function stateOfZone(state: ListState): ListState {
+  if (state.url === undefined) return state;
+  const { checkedAt } = state;
+  return { ...(checkedAt === undefined ? {} : { checkedAt }), failures: 0, lastError: null };
 }
 
 export function isLooking({ phase }: TransferredZone): boolean {

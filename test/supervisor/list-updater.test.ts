@@ -232,6 +232,18 @@ describe('a list with an address', () => {
     expect(last!.headers['if-none-match']).toBeUndefined();
   });
 
+  it('that was a zone until now is fetched at once, and keeps nothing of what the zone gave', async () => {
+    await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
+    const { look, lists, clock } = anUpdater();
+    const nowSeconds = clock.nowMs / 1000;
+    // As a zone that no primary has given yet leaves it.
+    const state = { nextAt: nowSeconds + DAY, failures: 3, lastError: 'ECONNREFUSED' };
+    lists.add({ id: 'ads', url: server.url('/ads') }, state);
+    await look();
+    expect(lists.proposals.map(({ text }) => text)).toEqual([LIST]);
+    expect(lists.stateOf('ads')).toMatchObject({ failures: 0, lastError: null, etag: '"v1"' });
+  });
+
   it('whose new address fails is tried again later, each time twice as late', async () => {
     await using server = await startListServer(serve(LIST, { etag: '"v1"' }));
     const { look, lists, clock, restarted } = anUpdater();

@@ -281,6 +281,24 @@ describe('a zone', () => {
     expect(world.sample('expired')).toBe(0);
   });
 
+  test('whose list came from an address remembers nothing of that but when it was good', async () => {
+    world.states.set('rpz', {
+      ...{ url: 'https://lists.example.org/ads.txt', etag: '"v1"', lastModified: 'yesterday' },
+      ...{ checkedAt: START - 60, nextAt: START + 86_400, failures: 5, lastError: 'HTTP 404' },
+    });
+    world.serials = {};
+    await world.pass(0);
+    const { state } = world;
+    expect(state).toMatchObject({ checkedAt: START - 60, failures: 1 });
+    expect(state).not.toHaveProperty('url');
+    expect(state).not.toHaveProperty('etag');
+    expect(state).not.toHaveProperty('lastModified');
+    world.serials = { '192.0.2.1:53': 9 };
+    await world.pass(86_400);
+    expect(world.state).toMatchObject({ failures: 0, zone: { serial: 9 } });
+    expect(world.state).not.toHaveProperty('url');
+  });
+
   test('of which a version is refused says so until the next one; what is held waits elsewhere', async () => {
     world.verdict = 'refused';
     await world.pass(0);
