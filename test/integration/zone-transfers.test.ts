@@ -59,13 +59,17 @@ const SECOND_LINES = FIRST_LINES.filter((line) => !line.startsWith('a.'))
   .toSpliced(5, 0, 'new.example CNAME .');
 
 /** The serial that a primary serves; −1 while it serves none. */
-async function serialOf({ endpoint, secret }: RealPrimary): Promise<number> {
+async function serialOf(primary: RealPrimary): Promise<number> {
+  return await askAt(primary, 0).catch(() => -1);
+}
+
+/** The same with a clock of ours that is so far ahead. @throws AppError */
+async function askAt({ endpoint, secret }: RealPrimary, aheadSeconds: number): Promise<number> {
   const key: TsigKey = { name: KEY_NAME, algorithm: 'hmac-sha256', secret };
-  const primary = { endpoint, zone: wireZone(ZONE), key, clock: systemClock };
-  return await askSoa(primary).then(
-    ({ serial }) => serial,
-    () => -1,
-  );
+  const wallMs = (): number => systemClock.wallMs() + aheadSeconds * 1000;
+  const clock = { ...systemClock, wallMs };
+  const { serial } = await askSoa({ endpoint, zone: wireZone(ZONE), key, clock });
+  return serial;
 }
 
 describe.each(INSTALLED)('$name', (kind) => {
@@ -145,6 +149,12 @@ describe.each(INSTALLED)('$name', (kind) => {
     await expect(take(null, { ...key, secret })).rejects.toThrow(/BADSIG|signature/);
     await expect(take(null, { ...key, name: 'other' })).rejects.toThrow(/BADKEY/);
     await expect(take(null, null)).rejects.toThrow(/REFUSED|NOTAUTH/);
+  });
+
+  test('refuses us where the clocks differ by an hour, and we say what each of them shows', async () => {
+    for (const aheadSeconds of [-3600, 3600]) {
+      await expect(askAt(primary, aheadSeconds)).rejects.toThrow(/BADTIME\): its clock says /);
+    }
   });
 });
 

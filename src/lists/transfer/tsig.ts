@@ -109,8 +109,13 @@ export class SignedExchange {
     if (tsig.error === TSIG_BADSIG) throw wrong('our signature is wrong for it (BADSIG)');
     const covered = this.#isFirst ? tsigVariables(tsig) : tsigTimers(tsig);
     const mac = this.#hmac.update(unsigned).update(covered).digest();
-    if (!isSameMac(tsig.mac, mac)) throw wrong('the signature of its response is wrong');
-    if (tsig.error === TSIG_BADTIME) throw wrong(describeClocks(tsig, nowSeconds));
+    const isSigned = isSameMac(tsig.mac, mac);
+    if (tsig.error === TSIG_BADTIME) {
+      // NSD does not sign this as RFC 8945, section 5.2.3, wants it; it is a refusal either way.
+      const doubt = isSigned ? '' : '; nobody has signed that';
+      throw wrong(`${describeClocks(tsig, nowSeconds)}${doubt}`);
+    }
+    if (!isSigned) throw wrong('the signature of its response is wrong');
     if (tsig.error !== 0) throw wrong(`it reports TSIG error ${tsig.error}`);
     if (!isInTime(tsig, nowSeconds)) {
       throw wrong(`it signed at ${timeText(tsig.timeSeconds)}; set the clocks of both machines`);

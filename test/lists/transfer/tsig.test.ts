@@ -191,6 +191,12 @@ describe('a stream of responses', () => {
     expect(() => {
       ours.accept(theirs.sign(response(0), NOW, { error: 18, other }), NOW);
     }).toThrow(/BADTIME\): its clock says 2023-11-14T22:.*, ours 2023-11-14T22:13:20/);
+    // NSD sends it without a MAC that could be checked.
+    for (const more of [{ macLength: 0 }, { macLength: 16 }]) {
+      expect(() => {
+        exchange().ours.accept(theirs.sign(response(0), NOW, { error: 18, other, ...more }), NOW);
+      }).toThrow(/BADTIME\): its clock says .*; nobody has signed that/);
+    }
     for (const [error, name] of [
       [16, 'BADSIG'],
       [17, 'BADKEY'],
