@@ -2,13 +2,15 @@
  * UDP over `node:dgram`: each `message` is a batch of one. Portable, and the fallback of any
  * faster way to receive.
  *
- * Bounds, each an option: 4,096 octets a query or response (`UDP_SLOT_BYTES`), a receive buffer
- * of 4 MiB (the kernel caps it at net.core.rmem_max), 256 responses waiting for the kernel.
+ * Bounds: 4,096 octets a query or response (`UDP_SLOT_BYTES`), a receive buffer of 4 MiB (the kernel
+ * caps it at net.core.rmem_max), 16,384 responses that Node has not said to be sent.
  *
  * Responses are copied into a ring first. The kernel takes nearly all of them at once; where its
  * buffer is full, libuv keeps a pointer to ours until the socket can be written again, and the
  * batch is long in use for the next query by then. Sends complete in order, so a place of the
- * ring is free again once fewer sends are pending than the ring has places.
+ * ring is free again once fewer sends are pending than the ring has places. Node says of none before
+ * the turn ends, and a turn may answer all who wait for one question: those that find no place get
+ * memory of their own.
  */
 
 import type { RemoteInfo, Socket } from 'node:dgram';
@@ -26,7 +28,9 @@ import {
   type PacketSocketCounters,
 } from './packet-socket.ts';
 
-export const UDP_SENDS_MAX = 256;
+const RING_PLACES = 256;
+/** Above the clients that may wait for one answer. */
+const UDP_SENDS_MAX = 16_384;
 /** How long `close` waits for responses that the kernel has not taken yet. */
 export const UDP_CLOSE_GRACE_MS = 250;
 
@@ -55,7 +59,7 @@ export class UdpSocket implements PacketSocket {
   readonly #handler: BatchHandler;
   readonly #clock: Clock;
   readonly #batch: PacketBatch;
-  readonly #ring: Buffer;
+  readonly #ring = Buffer.alloc(RING_PLACES * UDP_SLOT_BYTES);
   readonly #sendsMax: number;
   /** Zone names by the number that `batch.routes` holds; 0 is none. */
   readonly #zones: string[] = [''];
@@ -74,7 +78,6 @@ export class UdpSocket implements PacketSocket {
     this.#clock = options.clock;
     this.#localPort = options.port;
     this.#sendsMax = options.sendsMax ?? UDP_SENDS_MAX;
-    this.#ring = Buffer.alloc(this.#sendsMax * UDP_SLOT_BYTES);
     this.#batch = createPacketBatch({
       slotCount: 1,
       slotBytes: UDP_SLOT_BYTES,
@@ -177,15 +180,17 @@ export class UdpSocket implements PacketSocket {
       this.#counters.sendOverflows++;
       return;
     }
-    const place = this.#nextPlace * UDP_SLOT_BYTES;
-    copyBytes(bytes, at, this.#ring, place, length);
+    const isInRing = this.#sendsPending < RING_PLACES;
+    const memory = isInRing ? this.#ring : Buffer.allocUnsafe(length);
+    const place = isInRing ? this.#nextPlace * UDP_SLOT_BYTES : 0;
+    copyBytes(bytes, at, memory, place, length);
     try {
-      socket.send(this.#ring, place, length, port, address, this.#onSent);
+      socket.send(memory, place, length, port, address, this.#onSent);
     } catch {
       this.#counters.sendErrors++;
       return;
     }
-    this.#nextPlace = (this.#nextPlace + 1) % this.#sendsMax;
+    if (isInRing) this.#nextPlace = (this.#nextPlace + 1) % RING_PLACES;
     this.#sendsPending++;
   }
 

@@ -118,7 +118,7 @@ describe('UDP over dgram', () => {
     expect(seen[0]!.message).toHaveLength(0);
   });
 
-  test('drops responses that exceed the ring instead of overwriting those on their way', async () => {
+  test('drops responses beyond the bound instead of overwriting those on their way', async () => {
     const { socket, seen } = await open({ sendsMax: 4 });
     const client = await connect('127.0.0.1', socket.localPort);
     client.send(aMessage(1, LATER));
