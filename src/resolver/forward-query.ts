@@ -4,9 +4,9 @@
  * packet to somebody else's server anyway.
  */
 
-import { FLAG_CD } from '../dns/constants.ts';
+import { EDE_NONE, FLAG_CD } from '../dns/constants.ts';
 import { ANSWERED_LATER, type PacketBatch } from '../lib/packet-batch.ts';
-import { answerOverLimit } from './answer.ts';
+import { answerOverLimit, answerServerFailure } from './answer.ts';
 import { giveUpOldest } from './finish-forward.ts';
 import {
   addWaiter,
@@ -33,7 +33,9 @@ export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
 
   let parked = findPending(pending, question, group);
   while (!hasRoom(pending, parked)) {
-    // The oldest may be the very question, and may have no client whose place would be free now.
+    // Thousands wait for this very question: they get its answer, and only the newcomer does not.
+    if (parked >= 0 && parked === pending.oldest) return answerServerFailure(resolver, EDE_NONE);
+    // The oldest may have no client whose place would be free now.
     giveUpOldest(resolver);
     parked = findPending(pending, question, group);
   }

@@ -10,7 +10,7 @@
  * 5: no birthday attack). Each waiter keeps its own ID, question, EDNS and profile number; its name is
  * another than that of the slot where safe search asks for the target of what was asked.
  * All memory is allocated at the start; when it is used up, the question that has waited longest
- * is given up, never one that can be answered at once. Question slots are named by a handle that
+ * is given up, never one that can be answered at once, nor one for a client that joins it. Question slots are named by a handle that
  * holds a generation, so that an answer which comes too late meets no later question.
  */
 
@@ -26,6 +26,8 @@ import { createSuffixHashes, hashSuffixes, type SuffixHashes } from '../dns/suff
 
 /** Question slots in all; the handle has 16 bits for the slot. */
 export const PENDING_MAX = 65_535;
+/** Clients that may wait, for each question slot: however they share the questions among them. */
+const CLIENTS_PER_QUESTION = 2;
 
 const NONE = -1;
 const GENERATION_MASK = 0x7fff;
@@ -88,7 +90,7 @@ export function createPendingQueries(options: {
   waitersPerClientMax: number;
 }): PendingQueries {
   const capacity = Math.min(options.capacity, PENDING_MAX);
-  const waiterCapacity = capacity * 2;
+  const waiterCapacity = capacity * CLIENTS_PER_QUESTION;
   const bucketCount = 1 << (32 - Math.clz32(capacity));
   const pending: PendingQueries = {
     capacity,

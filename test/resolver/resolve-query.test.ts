@@ -599,6 +599,19 @@ describe('limits', () => {
     expect(harness.forwarded).toHaveLength(2);
   });
 
+  it('a question that has all the places is not given up for one more: that one is refused', () => {
+    const harness = new ResolverHarness({ pendingMax: 2 });
+    const asked = aQuery().name('many.example').build();
+    const question = harness.park(asked);
+    for (let count = 1; count < 4; count++) harness.resolve(asked);
+    expect(harness.ask(asked).rcode).toBe('SERVFAIL');
+    expect(harness.takeLate()).toEqual([]);
+    harness.upstreamAnswers(question, addressResponse('many.example'));
+    expect(harness.takeLate().map(({ response }) => response.rcode)).toEqual(
+      Array.from({ length: 4 }, () => 'NOERROR'),
+    );
+  });
+
   it('a question that nobody waits for any more makes no room for a client: the next oldest goes too', () => {
     const harness = new ResolverHarness({ pendingMax: 2 });
     const stale = aQuery().name('stale.example').build();
