@@ -100,6 +100,7 @@ function updateCells(updates: readonly ListUpdate[]): string[] {
 }
 
 export function missingLines(missing: readonly Missing[]): string {
+  if (missing.length === 0) return 'Nothing: all was there and did what it was asked for.\n';
   return missing.map(({ server, reason }) => `- ${server}: ${reason.trim()}\n`).join('');
 }
 

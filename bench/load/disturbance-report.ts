@@ -78,7 +78,7 @@ export function disturbanceTable({
   const three = (row: DisturbanceRow, of: (phase: Phase) => number): string =>
     [row.before, row.during, row.after].map((phase) => of(phase).toFixed(0)).join(' / ');
   return [
-    `${count(nameCount)} names, ${count(subscribers)} subscribers; before / during / after, at half of the peak. Load average ${result.loadAverage.toFixed(1)} at the start.`,
+    `${count(nameCount)} names, ${count(subscribers)} subscribers; before / during / after, at half of the peak. Medians of ${result.rounds} rounds, but for sums of queries and what is worst. Load average ${result.loadAverage.toFixed(1)} at the start.`,
     '',
     '| what | cores | queries/s | s | lost of sent | not sent | p99 µs | p99 µs of the swap | during ÷ before | worst µs | worker timers late ms | worker waited % | RSS MiB |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',

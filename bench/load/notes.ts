@@ -11,18 +11,17 @@ the kernel in it is most of it: so the echo, a C program that hands each packet 
 calls, in batches as ours, is the floor. Its answers are as long as ours are on average.`,
   figures: `Not reached, and why.
 
-- **Scatter.** A quiet machine this time. With loud neighbours the same figures were up to a fifth higher or lower.
 - **0.75 of the best peer.** dnsdist is measured as its best, with 64 packets a call, which it does not do unless told
   to; it too is mostly the kernel then. What is left to save is smaller than a quarter.
-- **1.4 of the echo, flood.** With nothing to wait for, the echo costs 2.0 µs; the 1.3 µs that parsing,
+- **1.4 of the echo, flood.** With nothing to wait for, the echo costs about 2 µs; the microsecond and a bit that parsing,
   policy, list and cache take are more than four tenths of that. Under dnsperf the same microsecond is less than that.
 - **Octets a subscriber address.** The whole process is measured here, the store's page cache included; the table alone has
   31.7 octets an address, which a test holds.
-- **Changes.** One round. Main and background threads give way to the worker (ADR 0014); with two cores the other one is the
+- **Changes.** Main and background threads give way to the worker (ADR 0014); with two cores the other one is the
   load's, so what its queries wait there counts too. The load drops what it is late with (\`not sent\`).
-- **Overload.** Two rounds. Packets that find the receive buffer full cost the kernel work on the worker's core, and each
+- **Overload.** Packets that find the receive buffer full cost the kernel work on the worker's core, and each
   second here has a write that compiles and publishes.
-- **A killed worker.** Its clients get no answer until it is replaced, a third of a second, and its cache is cold then.`,
+- **A killed worker.** Its clients get no answer until it is replaced, and its cache is cold then.`,
   mixes: `As much load as is answered, 128 queries in flight on 8 sockets. The faster servers are not busy all the
 time here: dnsperf needs more CPU time a query than they do, and their batches are shorter for it. Queries a
 second say more about dnsperf than about them.`,

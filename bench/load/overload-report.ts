@@ -72,8 +72,8 @@ export interface OverloadResult {
 
 /** The result as Markdown. */
 export function overloadTable(result: OverloadResult): string {
-  const { settings, nameCount, loadAverage } = result;
-  const head = `${nameCount.toLocaleString('en')} names. Load average ${loadAverage.toFixed(1)} at the start.`;
+  const { settings, nameCount, rounds, loadAverage } = result;
+  const head = `${nameCount.toLocaleString('en')} names. Medians of ${rounds} rounds. Load average ${loadAverage.toFixed(1)} at the start.`;
   return [head, ...settings.map(settingTable)].join('\n\n');
 }
 
