@@ -1,6 +1,7 @@
 /**
  * What a sealed candidate would change, in numbers: nobody here knows the names, and so neither which of
- * them are well-known. Digests of two versions agree where the key does; under another key all are new.
+ * them are well-known. Digests of two versions agree where the key does; under another key nobody can tell,
+ * so there as many count as kept as both have.
  */
 
 import type { ListContent } from '../blocklist/formats/list-format.ts';
@@ -28,7 +29,7 @@ export function compareSealed(
   const old = before === null ? new Uint8Array(0) : readWhole(before, SEALED_OCTETS_READ);
   const entries = readManifest(fresh).names;
   const entriesBefore = isSealed(old) ? readManifest(old).names : 0;
-  const both = isMoved || entriesBefore === 0 ? 0 : countCommon(fresh, old);
+  const both = isMoved || entriesBefore === 0 ? 0 : countKept(fresh, old);
   return {
     entriesBefore,
     entries,
@@ -37,6 +38,13 @@ export function compareSealed(
     popular: [],
     neverListable: [],
   };
+}
+
+function countKept(fresh: Uint8Array, old: Uint8Array): number {
+  const [after, before] = [readManifest(fresh), readManifest(old)];
+  return after.keyId === before.keyId
+    ? countCommon(fresh, old)
+    : Math.min(after.names, before.names);
 }
 
 /** Entries with the same digest; both files are in rising order. */

@@ -229,6 +229,12 @@ interface NameSink {
 }
 
 function streamNames(list: CompileList, gate: Gate, probe: Probe, sink: NameSink): void {
+  const correction = new Uint8Array(NAME_BYTES_MAX);
+  for (const text of list.except ?? []) {
+    if (writeName(text, correction) === 0) continue;
+    probe.take(correction);
+    sink.opened();
+  }
   LIST_FORMATS[list.format].parse(list.content, {
     entry: (name, length, _coverage, line) => {
       probe.take(name);

@@ -2,7 +2,7 @@
 
 import type { RefusalReason } from '../blocklist/formats/list-format.ts';
 import { quote } from '../lib/quote.ts';
-import type { GateFindings, GateLimits, ListReport } from './list-report.ts';
+import type { GateFindings, GateLimits, ListReport, NameSample } from './list-report.ts';
 
 export const GATE_DEFAULTS: GateLimits = {
   shrinkPercentMax: 20,
@@ -59,22 +59,31 @@ export function judgeFirst(report: ListReport, { badPercentMax }: GateLimits): s
  * @returns one sentence for each reason; empty: it passes
  */
 export function judgeUpdate(findings: GateFindings, limits: GateLimits): readonly string[] {
-  const reasons = [judgeSize(findings, limits)];
-  if (!limits.isUrgent) reasons.push(judgePopular(findings));
-  return [...reasons.filter((reason) => reason !== null), ...judgeNeverListable(findings)];
+  const popular = limits.isUrgent ? null : judgePopular(findings);
+  return [
+    ...judgeSize(findings, limits),
+    ...(popular === null ? [] : [popular]),
+    ...judgeNeverListable(findings),
+  ];
 }
 
+/** By what changes: a list may keep its number of names and none of the names. */
 function judgeSize(
-  { entriesBefore: before, entries }: GateFindings,
+  { entriesBefore: before, newlyOpened, newlyBlocked }: GateFindings,
   { shrinkPercentMax, growthPercentMax, isUrgent }: GateLimits,
-): string | null {
-  const change = entries - before;
-  if (before === 0 || change === 0) return null;
-  const says = (much: string, limit: number): string =>
-    `it has ${entries} names, ${percent(Math.abs(change), before)} % ${much} than the ${before} in force; the limit is ${limit} %`;
-  if (-change * 100 > before * shrinkPercentMax) return says('fewer', shrinkPercentMax);
-  if (isUrgent || change * 100 <= before * growthPercentMax) return null;
-  return says('more', growthPercentMax);
+): string[] {
+  if (before === 0) return [];
+  const judge = ({ count }: NameSample, limit: number, what: string): string[] => {
+    if (count * 100 <= before * limit) return [];
+    const names = count === 1 ? '1 name' : `${count} names`;
+    return [
+      `${names} would ${what}, ${percent(count, before)} % of the ${before} in force; the limit is ${limit} %`,
+    ];
+  };
+  return [
+    ...judge(newlyOpened, shrinkPercentMax, 'be open'),
+    ...(isUrgent ? [] : judge(newlyBlocked, growthPercentMax, 'newly be blocked')),
+  ];
 }
 
 function judgePopular({ popular }: GateFindings): string | null {

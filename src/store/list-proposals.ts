@@ -37,7 +37,11 @@ export interface Judgement {
 }
 
 /** An own list changes by hand, name by name: percentages of ten names mean nothing. */
-const OWN_LIMITS = { shrinkPercentMax: 100, growthPercentMax: Number.MAX_SAFE_INTEGER };
+const OWN_LIMITS = {
+  // Corrections open names that are no entries, so more than all of them.
+  shrinkPercentMax: Number.MAX_SAFE_INTEGER,
+  growthPercentMax: Number.MAX_SAFE_INTEGER,
+};
 
 export function limitsOf(record: ListRecord): GateLimits {
   const { urgent = false, ...own } = record.gate ?? {};

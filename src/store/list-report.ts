@@ -82,7 +82,9 @@ export interface GateFindings {
 
 /** What an update is measured by. */
 export interface GateLimits {
+  /** Of the names in force: as many may newly be open. */
   readonly shrinkPercentMax: number;
+  /** Of the names in force: as many may newly be blocked. */
   readonly growthPercentMax: number;
   /** The error budget: lines that are no names. */
   readonly badPercentMax: number;

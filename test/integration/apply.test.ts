@@ -432,7 +432,8 @@ describe('a change under load', { timeout: 120_000 }, () => {
 
   /** A list whose content is new each time, so that both images change. */
   function listOf(round: number): string {
-    return `lists: [{ id: adult-a, category: adult, path: ./adult-${round % 3}.txt }]\n`;
+    const path = `./adult-${round % 3}.txt`;
+    return `lists: [{ id: adult-a, category: adult, path: ${path}, gate: { shrinkPercentMax: 100 } }]\n`;
   }
 
   /** The state under which the load's names are right. */

@@ -17,12 +17,23 @@ it('counts what a sealed version adds and takes away, and tells no name', () => 
   });
 });
 
-it('counts everything as new where nothing, a text or another key was before', () => {
+it('counts everything as new where nothing or a text was before', () => {
   const after = of('b.example.org');
-  const other = aSealedFile('b.example.org\n', {
-    key: { id: 'key-1', key: new Uint8Array(32).fill(3) },
-  });
-  for (const before of [null, Buffer.from('b.example.org\n'), other]) {
+  for (const before of [null, Buffer.from('b.example.org\n')]) {
     expect(compareSealed(after, before, false)).toMatchObject({ newlyBlocked: { count: 1 } });
   }
+});
+
+it('counts by the number of names under another key, where nobody can compare them', () => {
+  const other = aSealedFile('a.example.org\nb.example.org\nc.example.org\n', {
+    key: { id: 'key-2', key: new Uint8Array(32).fill(3) },
+  });
+  const two = of('a.example.org', 'b.example.org');
+  expect(compareSealed(two, other, false)).toMatchObject({
+    ...{ newlyBlocked: { count: 0 }, newlyOpened: { count: 1 } },
+  });
+  expect(compareSealed(other, two, false)).toMatchObject({
+    ...{ newlyBlocked: { count: 1 }, newlyOpened: { count: 0 } },
+  });
+  expect(compareSealed(other, two, true).newlyOpened.count).toBe(2);
 });

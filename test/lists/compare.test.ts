@@ -71,6 +71,36 @@ describe('what an update changes', () => {
     expect(compareLists(opened, whole).newlyBlocked.names).toEqual(['a.example.org']);
   });
 
+  test('is, where exceptions open what is below, each of those names', () => {
+    const names = Array.from({ length: 5 }, (_, index) => `n${index}.example`);
+    const blocks = names.map((name) => `||${name}^`);
+    const opens = names.map((name) => `@@||www.${name}^`);
+    const whole = aList('adblock', 1, blocks.join('\n'));
+    const opened = aList('adblock', 1, [...blocks.slice(1), ...opens].join('\n'));
+    // One name has gone whole, so its exception opens nothing.
+    expect(compareLists(whole, opened).newlyOpened.names.toSorted()).toEqual([
+      'n0.example',
+      ...names.slice(1).map((name) => `www.${name}`),
+    ]);
+  });
+
+  test('is, where corrections open what is below, each of those names', () => {
+    const except = ['www.a.example', 'www.b.example', 'www.other.example'];
+    const text = 'a.example\nb.example';
+    const [whole, corrected] = [aList('domains', 1, text), aList('domains', 1, text, { except })];
+    const { newlyOpened, newlyBlocked } = compareLists(whole, corrected);
+    expect(newlyOpened).toEqual({ count: 2, names: except.slice(0, 2) });
+    expect(newlyBlocked.count).toBe(0);
+    expect(compareLists(corrected, whole).newlyBlocked.names).toEqual(except.slice(0, 2));
+  });
+
+  test('of a list in another category is all that it has, there and here', () => {
+    const { newlyOpened, newlyBlocked } = compareTexts('a.example\nb.example', 'b.example', {
+      isMoved: true,
+    });
+    expect([newlyOpened.count, newlyBlocked.count]).toEqual([2, 1]);
+  });
+
   test('leaves corrections of the list out', () => {
     const except = ['a.example'];
     const old = aList('domains', 1, 'b.example', { except });

@@ -19,34 +19,51 @@ function judge(
   return judgeUpdate({ ...NOTHING, ...findings }, { ...GATE_DEFAULTS, ...limits });
 }
 
+const names = (count: number) => ({ count, names: [] });
+
 describe('the size of an update', () => {
   test('an honest one of 3 % passes, at the limit too', () => {
-    expect(judge({ entries: 1030 })).toEqual([]);
-    expect(judge({ entries: 970 })).toEqual([]);
-    expect(judge({ entries: 800 })).toEqual([]);
-    expect(judge({ entries: 1500 })).toEqual([]);
+    expect(judge({ newlyBlocked: names(30), newlyOpened: names(30) })).toEqual([]);
+    expect(judge({ newlyOpened: names(200) })).toEqual([]);
+    expect(judge({ newlyBlocked: names(500) })).toEqual([]);
   });
 
-  test('40 % fewer names are held, and said in numbers', () => {
-    expect(judge({ entries: 600 })).toEqual([
-      'it has 600 names, 40 % fewer than the 1000 in force; the limit is 20 %',
+  test('40 % of the names opened are held, and said in numbers', () => {
+    expect(judge({ newlyOpened: names(400) })).toEqual([
+      '400 names would be open, 40 % of the 1000 in force; the limit is 20 %',
     ]);
-    expect(judge({ entries: 799 })).toEqual([
-      'it has 799 names, 20.1 % fewer than the 1000 in force; the limit is 20 %',
+    expect(judge({ newlyOpened: names(201) })).toEqual([
+      '201 names would be open, 20.1 % of the 1000 in force; the limit is 20 %',
     ]);
-    expect(judge({ entries: 600 }, { shrinkPercentMax: 40 })).toEqual([]);
+    expect(judge({ newlyOpened: names(400) }, { shrinkPercentMax: 40 })).toEqual([]);
+    expect(judge({ newlyOpened: names(1) }, { shrinkPercentMax: 0 })).toEqual([
+      '1 name would be open, 0.1 % of the 1000 in force; the limit is 0 %',
+    ]);
+  });
+
+  test('as many other names are held, though the list keeps its size', () => {
+    expect(judge({ newlyBlocked: names(1000), newlyOpened: names(1000) })).toEqual([
+      '1000 names would be open, 100 % of the 1000 in force; the limit is 20 %',
+      '1000 names would newly be blocked, 100 % of the 1000 in force; the limit is 50 %',
+    ]);
   });
 
   test('growth is held too, but not through the urgent gate; shrinking is, through both', () => {
-    expect(judge({ entries: 1501 })).toEqual([
-      'it has 1501 names, 50.1 % more than the 1000 in force; the limit is 50 %',
+    expect(judge({ newlyBlocked: names(501) })).toEqual([
+      '501 names would newly be blocked, 50.1 % of the 1000 in force; the limit is 50 %',
     ]);
-    expect(judge({ entries: 9000 }, { isUrgent: true })).toEqual([]);
-    expect(judge({ entries: 1 }, { isUrgent: true })).toHaveLength(1);
+    const both = { newlyBlocked: names(9000), newlyOpened: names(999) };
+    expect(judge(both, { isUrgent: true })).toEqual([
+      '999 names would be open, 99.9 % of the 1000 in force; the limit is 20 %',
+    ]);
+  });
+
+  test('fewer lines that cover as much are no shrinking', () => {
+    expect(judge({ entries: 1, newlyBlocked: names(1) })).toEqual([]);
   });
 
   test('a list that had no names may have any number', () => {
-    expect(judge({ entriesBefore: 0, entries: 1_000_000 })).toEqual([]);
+    expect(judge({ entriesBefore: 0, newlyBlocked: names(1_000_000) })).toEqual([]);
   });
 });
 

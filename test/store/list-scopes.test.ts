@@ -61,7 +61,12 @@ describe('a list that has a content', () => {
   test('that goes into another category is looked at as if all in it were new there', async () => {
     const store = await aScopedList({ category: 'ads' });
     const { held } = await write(store, { category: 'adult' });
-    expect(held[0]?.reasons).toEqual(['its category is "adult" instead of "ads"', POPULAR]);
+    expect(held[0]?.reasons).toEqual([
+      'its category is "adult" instead of "ads"',
+      '10 names would be open, 100 % of the 10 in force; the limit is 20 %',
+      '10 names would newly be blocked, 100 % of the 10 in force; the limit is 50 %',
+      POPULAR,
+    ]);
     expect(await listOf(store)).toMatchObject({ category: 'ads' });
     const { findings } = await store.listVersions.version({ list: 'a', version: 2 });
     expect(findings).toMatchObject({
@@ -70,10 +75,10 @@ describe('a list that has a content', () => {
     });
     await store.listVersions.approve(BORIS, { list: 'a', version: 2 });
     expect(await listOf(store)).toMatchObject({ category: 'adult' });
-    // Of harmless names nobody has to approve it.
+    // Harmless names are open in the category that they leave, all the same.
     const other = await aScopedList({ category: 'ads' }, manyNames(10));
-    expect((await write(other, { category: 'adult' }, manyNames(10))).held).toEqual([]);
-    expect(await listOf(other)).toMatchObject({ category: 'adult', version: 1 });
+    expect((await write(other, { category: 'adult' }, manyNames(10))).held).toHaveLength(1);
+    expect(await listOf(other)).toMatchObject({ category: 'ads', version: 1 });
   });
 
   test('that newly blocks what is below its names too is held where that is well-known', async () => {
@@ -82,6 +87,7 @@ describe('a list that has a content', () => {
     const { held } = await write(store, { subdomains: true }, [...names, 'wikipedia.org']);
     expect(held[0]?.reasons).toEqual([
       'subdomains is true instead of false',
+      '12 names would newly be blocked, 100 % of the 12 in force; the limit is 50 %',
       expect.stringMatching(/wikipedia\.org/),
     ]);
     expect(await listOf(store)).toMatchObject({ subdomains: false });
@@ -94,7 +100,7 @@ describe('a list that has a content', () => {
     const { held } = await write(store, { except: ['example.org'] });
     expect(held[0]?.reasons).toEqual([
       'it excepts no longer a0.example.org, a1.example.org; it newly excepts example.org',
-      expect.stringMatching(/fewer than the 8 in force/),
+      '7 names would be open, 87.5 % of the 8 in force; the limit is 20 %',
     ]);
   });
 
