@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Change, ChangeCounts } from '../store/changes.ts';
 import type { ApplyResult } from '../store/document-writer.ts';
 import { countNames } from '../store/list-report.ts';
+import { describePopular } from './list-words.ts';
 import { wordsOf } from './setting-words.ts';
 
 const LINES_MAX = 200;
@@ -48,7 +49,7 @@ export function describeReports(result: Pick<ApplyResult, 'changes' | 'listRepor
     const faults = report.faults
       .slice(0, 3)
       .map(({ line, reason, text }) => `    line ${line}: ${reason}: ${text}`);
-    return [head, ...faults];
+    return [head, ...describePopular(id, report.popular).map((line) => `  ${line}`), ...faults];
   });
 }
 

@@ -1,6 +1,7 @@
 /** Versions of lists and what the gate says of them, in lines for people. */
 
 import { AppError } from '../lib/errors.ts';
+import { popularWords } from '../store/gate-verdict.ts';
 import type { GateFindings } from '../store/list-report.ts';
 import type { HeldList } from '../store/list-changes.ts';
 
@@ -24,6 +25,11 @@ export function heldError(held: readonly HeldList[]): AppError {
 export function describeHeld({ list, version, reasons }: HeldList): string[] {
   const which = version === null ? `list ${list}` : `list ${list}, version ${version}`;
   return reasons.map((reason) => `${which}: ${reason}`);
+}
+
+/** Such as `list x: newly blocks 2 well-known names: google.com, youtube.com`; nothing where there is none. */
+export function describePopular(list: string, popular: readonly string[] = []): string[] {
+  return popular.length === 0 ? [] : [`list ${list}: newly blocks ${popularWords(popular)}`];
 }
 
 /** Such as `+ bad.example` and `− good.example`, the first of each, with how many there are. */

@@ -1,5 +1,6 @@
 /** Updates of lists in lines for people. */
 
+import { describePopular } from './list-words.ts';
 import type { ListUpdateState } from '../supervisor/control-plane-contract.ts';
 
 const MEGABYTE = 1_000_000;
@@ -22,7 +23,7 @@ export function describeProgress({ list, phase, progress }: ListUpdateState): st
 /** What came of it: one line, and one for each reason. */
 export function describeUpdate({ list, last }: ListUpdateState): string[] {
   if (last === null) return [`${list}: nothing is known of its last update`];
-  const { outcome, version, entries, reasons } = last;
+  const { outcome, version, entries, reasons, popular } = last;
   const number = version === null ? '' : `version ${version} `;
   const names = entries === null ? '' : `, ${countText(entries)} names`;
   const words = {
@@ -31,7 +32,11 @@ export function describeUpdate({ list, last }: ListUpdateState): string[] {
     held: `${number}is held${names}`,
     failed: 'failed; the list keeps what it has',
   }[outcome];
-  return [`${list}: ${words}`, ...reasons.map((reason) => `  ! ${reason}`)];
+  return [
+    `${list}: ${words}`,
+    ...reasons.map((reason) => `  ! ${reason}`),
+    ...describePopular(list, popular).map((line) => `  ${line}`),
+  ];
 }
 
 function megabytes(octets: number): string {

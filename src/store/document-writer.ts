@@ -16,7 +16,7 @@ import {
   type JudgedLists,
 } from './list-changes.ts';
 import { ListLooks, readGround, untilLooked } from './list-looks.ts';
-import type { ListReport } from './list-report.ts';
+import type { AppliedReport } from './list-report.ts';
 import { planChanges } from './plan-changes.ts';
 import { listChanges, type PlannedChanges } from './planned-changes.ts';
 import { type ReadDocument, readDocument } from './read-document.ts';
@@ -44,7 +44,7 @@ export interface ApplyResult {
   /** The first thousand. */
   readonly changes: readonly Change[];
   /** Reports of lists with new content, by id. */
-  readonly listReports: Readonly<Record<string, ListReport>>;
+  readonly listReports: Readonly<Record<string, AppliedReport>>;
   /** Lists that keep what they have, since their new content waits for somebody. */
   readonly held: readonly HeldList[];
 }

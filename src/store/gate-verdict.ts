@@ -55,7 +55,7 @@ export function judgeFirst(report: ListReport, { badPercentMax }: GateLimits): s
 }
 
 /**
- * What holds an update back; of a first version nothing does, its findings are only shown.
+ * What holds an update back; of a first version nothing does, its well-known names are only shown.
  * @returns one sentence for each reason; empty: it passes
  */
 export function judgeUpdate(findings: GateFindings, limits: GateLimits): readonly string[] {
@@ -87,13 +87,17 @@ function judgeSize(
 }
 
 function judgePopular({ popular }: GateFindings): string | null {
-  const [first] = popular;
-  if (first === undefined) return null;
-  const shown = popular.slice(0, NAMES_SHOWN_MAX).map(({ name, rank }) => {
+  if (popular.length === 0) return null;
+  const names = popular.map(({ name, rank }) => {
     return rank === null ? name : `${name} (number ${rank} of those asked for here)`;
   });
-  const what = popular.length === 1 ? 'a well-known name' : `${popular.length} well-known names`;
-  return `it would newly block ${what}: ${shown.join(', ')}${andMore(popular.length)}; approve it if that is meant`;
+  return `it would newly block ${popularWords(names)}; approve it if that is meant`;
+}
+
+/** Such as `2 well-known names: google.com, youtube.com`. @param names one at least */
+export function popularWords(names: readonly string[]): string {
+  const what = names.length === 1 ? 'a well-known name' : `${names.length} well-known names`;
+  return `${what}: ${names.slice(0, NAMES_SHOWN_MAX).join(', ')}${andMore(names.length)}`;
 }
 
 function judgeNeverListable({ neverListable }: GateFindings): string[] {

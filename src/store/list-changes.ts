@@ -18,11 +18,12 @@ import {
 import {
   judgeCandidate,
   type Judgement,
+  popularInForce,
   replaceHeld,
   settleProposal,
   versionEntry,
 } from './list-proposals.ts';
-import type { ListReport } from './list-report.ts';
+import type { AppliedReport } from './list-report.ts';
 import {
   isSameScope,
   onlyExcepts,
@@ -52,7 +53,7 @@ export interface JudgedLists {
   /** The lists of the document, with what they have in place of what is held. */
   readonly settled: readonly Placed<ListRecord>[];
   /** By list, of those with a content. */
-  readonly reports: ReadonlyMap<string, ListReport>;
+  readonly reports: ReadonlyMap<string, AppliedReport>;
   readonly held: readonly HeldList[];
   readonly proposals: readonly JudgedList[];
 }
@@ -92,7 +93,7 @@ export async function judgeLists(
 ): Promise<JudgedLists> {
   const ground = await readGround(tx);
   const settled: Placed<ListRecord>[] = [];
-  const reports = new Map<string, ListReport>();
+  const reports = new Map<string, AppliedReport>();
   const held: HeldList[] = [];
   const proposals: JudgedList[] = [];
   for (const placed of lists) {
@@ -119,8 +120,9 @@ export async function judgeLists(
       looks.leaveOut(record, stored, candidate.contentSha256);
       continue;
     }
-    reports.set(record.id, look.report);
     const judgement = judgeCandidate(candidate, look, stored, versions);
+    const popular = popularInForce(judgement, look);
+    reports.set(record.id, { ...look.report, ...(popular.length === 0 ? {} : { popular }) });
     const { outcome, reasons, same } = judgement;
     if (outcome === 'refused') {
       faults.push(`${path}: Reading the list: ${reasons.join('; ')}`);

@@ -41,7 +41,7 @@ export interface ListGround {
 
 export interface ListLook {
   readonly report: ListReport;
-  /** Null where nothing of the list was ever in force, or this is, and for a trusted candidate. */
+  /** Null where this is in force, and for a trusted candidate. */
   readonly findings: GateFindings | null;
 }
 
@@ -165,24 +165,29 @@ export class ListLooks {
     }
   }
 
-  /** Null where there is nothing to compare with. */
+  /** Null where there is nothing to compare. A first version is compared with nothing. */
   #comparisonOf(
     { record, contentSha256, isTrusted }: ListCandidate,
     report: ListReport,
     { lists, approved }: ListGround,
   ): { readonly key: string; readonly comparison: GateComparison } | null {
     const before = lists.get(record.id);
-    if (before === undefined || isTrusted || before.version === null) return null;
-    const [scope, last] = [scopeOf(record), scopeOf(before.record)];
-    const isSameContent = before.contentSha256 === contentSha256 && before.format === report.format;
-    if (isSameContent && isSameScope(scope, last)) return null;
+    if (isTrusted) return null;
+    const scope = scopeOf(record);
     const about = {
       list: record.id,
       scope,
       approved: (approved.get(record.id) ?? []).map(({ name }) => name),
     };
+    if (before === undefined) {
+      const key = JSON.stringify([contentSha256, report.format, null, about]);
+      return { key, comparison: { ...about, before: null } };
+    }
+    const last = scopeOf(before.record);
+    const isSameContent = before.contentSha256 === contentSha256 && before.format === report.format;
+    if (isSameContent && isSameScope(scope, last)) return null;
     const { format, contentSha256: content } = before;
-    // An own list may have lost its last entry, and any list the file on the disk.
+    // Nothing may have come yet, an own list may have lost its last entry, any list the file on the disk.
     const isThere = this.#contents.has(content);
     const key = [contentSha256, report.format, isThere ? content : null, format, last, about];
     return {

@@ -3,7 +3,7 @@
  *
  *     in force already, or rejected before ─▶ unchanged; with another scope it is judged as a new one
  *     over the error budget                ─▶ refused: no version, nothing is written
- *     trusted, first, or no reasons        ─▶ in-force
+ *     trusted, first, or no reasons        ─▶ in-force; which well-known names a first one blocks is shown
  *     else, and where two people are asked ─▶ held: the list keeps what it has
  */
 
@@ -68,7 +68,7 @@ export function judgeCandidate(
     // The list may have become a sealed one, or ceased to be one.
     const fault = sealedFault(record, null, report);
     if (fault !== null) return { outcome: 'refused', reasons: [fault], same: null };
-    return judgeScope({ record, contentSha256, isTrusted }, findings, stored.record, versions);
+    return judgeScope({ record, contentSha256, isTrusted }, findings, stored, versions);
   }
   const limits = limitsOf(record);
   const lastSerial = stored?.lastSerial ?? null;
@@ -84,7 +84,7 @@ export function judgeCandidate(
   }
   const held = same.find((one) => one.state === 'held' && hasScopeOf(one, record)) ?? null;
   if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
-  const reasons = reasonsToHold(record, findings);
+  const reasons = reasonsToHold(record, findings, stored);
   const words = stored === undefined ? null : scopeWords(scopeOf(stored.record), scopeOf(record));
   if (reasons.length > 0 && words !== null) reasons.unshift(words);
   return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
@@ -94,11 +94,11 @@ export function judgeCandidate(
 function judgeScope(
   { record, contentSha256, isTrusted }: ListCandidate,
   findings: GateFindings | null,
-  before: ListRecord,
+  stored: StoredList,
   versions: readonly ListVersion[],
 ): Judgement {
-  const words = scopeWords(scopeOf(before), scopeOf(record));
-  const reasons = words === null || isTrusted ? [] : reasonsToHold(record, findings);
+  const words = scopeWords(scopeOf(stored.record), scopeOf(record));
+  const reasons = words === null || isTrusted ? [] : reasonsToHold(record, findings, stored);
   if (words === null || reasons.length === 0)
     return { outcome: 'unchanged', reasons: [], same: null };
   const same = versions.find(
@@ -107,11 +107,26 @@ function judgeScope(
   return { outcome: 'held', reasons: [words, ...reasons], same: same ?? null };
 }
 
-function reasonsToHold(record: ListRecord, findings: GateFindings | null): string[] {
+/** @param stored undefined, or of no version: this is the first one */
+function reasonsToHold(
+  record: ListRecord,
+  findings: GateFindings | null,
+  stored: StoredList | undefined,
+): string[] {
+  const isFirst = stored === undefined || stored.version === null;
+  const needsTwo = record.approvals === 2;
+  // Only what waits for two people all the same tells them.
+  const isJudged = findings !== null && (!isFirst || needsTwo);
   return [
-    ...(findings === null ? [] : judgeUpdate(findings, limitsOf(record))),
-    ...(record.approvals === 2 ? ['each change of this list needs two people'] : []),
+    ...(isJudged ? judgeUpdate(findings, limitsOf(record)) : []),
+    ...(needsTwo ? ['each change of this list needs two people'] : []),
   ];
+}
+
+/** Well-known names that what comes into force newly blocks, since it is a first version or urgent. */
+export function popularInForce({ outcome }: Judgement, { findings }: ListLook): readonly string[] {
+  if (outcome !== 'in-force' || findings === null) return [];
+  return findings.popular.map(({ name }) => name);
 }
 
 /** Whoever keeps settings out says nothing against the content. */

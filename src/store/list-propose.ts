@@ -3,6 +3,7 @@
 import type { ListCandidate, ListLook } from './list-looks.ts';
 import {
   judgeCandidate,
+  popularInForce,
   type ProposalOutcome,
   replaceHeld,
   settleProposal,
@@ -23,8 +24,10 @@ export interface Proposal {
   /** The newest revision; that which holds the version, where it came into force. */
   readonly revision: number;
   readonly report: ListReport | null;
-  /** Null for a first version. */
+  /** Null where nothing was compared. */
   readonly findings: GateFindings | null;
+  /** Well-known names that what came into force newly blocks. */
+  readonly popular: readonly string[];
   readonly reasons: readonly string[];
 }
 
@@ -65,7 +68,9 @@ export async function writeProposal(
   const replaced = isBack ? await replaceHeld(tx, list, null) : [];
   const entries = [...settled.entries, ...replaced];
   if (entries.length > 0) await store.audit(tx, revision, context, entries);
-  return { outcome, version: settled.version?.version ?? null, revision, ...look, reasons };
+  const version = settled.version?.version ?? null;
+  const popular = popularInForce(judgement, look);
+  return { outcome, version, revision, ...look, popular, reasons };
 }
 
 export async function refuseContent(
@@ -78,5 +83,6 @@ export async function refuseContent(
   const state = await readListState(tx, list);
   await writeListState(tx, list, { ...state, lastError: reasons.join('; ') });
   const revision = store.revision();
-  return { outcome: 'refused', version: null, revision, report, findings: null, reasons };
+  const nothing = { version: null, findings: null, popular: [] };
+  return { outcome: 'refused', revision, report, ...nothing, reasons };
 }

@@ -39,6 +39,12 @@ export interface ListReport {
   readonly sealed?: SealedReport;
 }
 
+/** Of a content that a document brought. */
+export interface AppliedReport extends ListReport {
+  /** Well-known names that the list newly blocks since it is in force; left out where there is none. */
+  readonly popular?: readonly string[];
+}
+
 /** Of a list without content. */
 export function emptyReport(format: ListFormatName): ListReport {
   return { format, octets: 0, entries: 0, duplicates: 0, exceptions: 0, refused: {}, faults: [] };

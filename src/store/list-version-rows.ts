@@ -43,7 +43,7 @@ export interface ListVersion extends Approvals {
   readonly decidedBy: string | null;
   readonly decidedAt: string | null;
   readonly report: ListReport;
-  /** Null for a first version. */
+  /** Against nothing, of a first version; null where nothing was compared. */
   readonly findings: GateFindings | null;
 }
 

@@ -238,6 +238,8 @@ export interface ListUpdateState {
     readonly entries: number | null;
     /** Of the gate, or of each address that failed. */
     readonly reasons: readonly string[];
+    /** Well-known names that what came into force newly blocks. */
+    readonly popular?: readonly string[];
   } | null;
 }
 

@@ -49,6 +49,8 @@ export interface UpdateResult {
   readonly entries: number | null;
   /** Of the gate, or one for each address that failed; for people. */
   readonly reasons: readonly string[];
+  /** Well-known names that what came into force newly blocks. */
+  readonly popular?: readonly string[];
   /** Null where it failed: what was known of the source still holds. */
   readonly mark: SourceMark | null;
   /** For how long a server asks not to be asked again. */
@@ -171,7 +173,8 @@ async function propose(
   const { outcome, version, report } = proposal;
   const entries = report === null ? null : countNames(report);
   if (outcome !== 'refused') {
-    return { outcome, version, entries, reasons: proposal.reasons, mark };
+    const { reasons, popular } = proposal;
+    return { outcome, version, entries, reasons, popular, mark };
   }
   const reasons = proposal.reasons.map((reason) => `${source}: ${reason}`);
   return { outcome: 'failed', version, entries, reasons, mark: null };

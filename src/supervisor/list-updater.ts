@@ -299,10 +299,10 @@ export class ListUpdater {
     const { lists, clock, log, random } = this.#options;
     const before = row.state;
     const list = row.stored.record.id;
-    const { outcome, version, entries, reasons } = result;
+    const { outcome, version, entries, reasons, popular = [] } = result;
     this.#counts[outcome]++;
     const at = new Date(clock.wallMs()).toISOString();
-    source.last = { at, outcome, version, entries, reasons };
+    source.last = { at, outcome, version, entries, reasons, popular };
     const state = stateAfter(row, result, clock.wallMs(), random());
     const nextMs = (state.nextAt ?? 0) * 1000;
     const isFile = row.kind === 'file';
@@ -335,9 +335,12 @@ export class ListUpdater {
 
   #tell(list: string, result: UpdateResult, failures: number): void {
     const { log } = this.#options;
-    const { outcome, version, entries } = result;
+    const { outcome, version, entries, popular = [] } = result;
     const reasons = result.reasons.join('; ');
-    if (outcome === 'in-force') log.info({ list, version, entries }, 'a list was updated');
+    if (outcome === 'in-force') {
+      const wellKnown = popular.length === 0 ? {} : { wellKnownNames: popular.length };
+      log.info({ list, version, entries, ...wellKnown }, 'a list was updated');
+    }
     if (outcome === 'held') log.warn({ list, version }, `an update of a list is held: ${reasons}`);
     if (outcome === 'failed')
       log.warn({ list, failures }, `a list could not be updated: ${reasons}`);

@@ -63,7 +63,7 @@ export interface ZoneLists {
     source: ZoneSource,
     contentSha256: string,
     from: string,
-  ): Promise<Pick<Proposal, 'outcome' | 'version' | 'report' | 'reasons'>>;
+  ): Promise<Pick<Proposal, 'outcome' | 'version' | 'report' | 'reasons' | 'popular'>>;
 }
 
 export interface ZoneTransfersOptions {
@@ -321,10 +321,16 @@ export class ZoneTransfers implements ListUpdates {
     const from = `zone ${name}, serial ${serial}, from ${formatEndpoint(endpoint)}`;
     const actor = zone.wantedBy ?? ACTOR;
     const proposal = await lists.propose(actor, zone.source, contentSha256, from);
-    const { outcome, version, report, reasons } = proposal;
+    const { outcome, version, report, reasons, popular } = proposal;
     const entries = report === null ? null : countNames(report);
     const isRefused = outcome === 'refused';
-    this.#note(zone, { outcome: isRefused ? 'failed' : outcome, version, entries, reasons });
+    this.#note(zone, {
+      outcome: isRefused ? 'failed' : outcome,
+      version,
+      entries,
+      reasons,
+      popular,
+    });
     if (reasons.length > 0) {
       log.warn(
         { list, version },

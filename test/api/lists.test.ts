@@ -160,7 +160,14 @@ describe('entries of an own list', () => {
     const add = [{ name: 'b.example', comment: 'why', until }, { name: 'a.example' }];
     const added = await ask('POST', `${PATH}?wait=true`, { add });
     expect(added.json()).toEqual({
-      ...{ outcome: 'in-force', version: 1, reasons: [], revision: 2, isInForce: true },
+      ...{
+        outcome: 'in-force',
+        version: 1,
+        reasons: [],
+        popular: [],
+        revision: 2,
+        isInForce: true,
+      },
     });
     const first = (await ask('GET', `${PATH}?limit=1`)).json<object>();
     expect(first).toMatchObject({ items: [{ name: 'a.example', until: null }], next: 'a.example' });

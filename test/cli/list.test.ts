@@ -49,6 +49,18 @@ test('apply prints what is held with its reasons, applies the rest, and ends wit
   expect((await run('list')).out).toMatch(/^a +adult +domains +10 +0 +1 +2 +names\.txt$/m);
 });
 
+test('a first version is told by its well-known names, when it is applied and before', async () => {
+  const { apply, run } = await anEditor();
+  const names = ['google.example', ...manyNames(3), 'video.example'];
+  const line =
+    /\n {2}list a: domains, 5 names\n {2}list a: newly blocks 2 well-known names: google\.example, video\.example\n/;
+  expect(await apply(names, '--dry-run')).toMatchObject({ code: 0, err: '' });
+  expect((await apply(names, '--dry-run')).out).toMatch(line);
+  expect((await apply(names)).out).toMatch(line);
+  expect((await apply([...names, 'b.example'])).out).not.toContain('well-known');
+  expect((await run('list', 'held')).out).toBe('nothing waits');
+});
+
 test('the table of lists tells distinct names, and the zone that one comes from', async () => {
   const { folder, run, apply } = await anEditor();
   expect((await apply([...manyNames(10), ...manyNames(4)])).out).toContain('domains, 10 names');
@@ -86,10 +98,15 @@ test('an editor sees what waits, compares, lets it through, and goes back', asyn
 
 test('entries of an own list are added, imported, exported and removed', async () => {
   const { store, folder, run } = await anEditor();
-  const lists = [{ id: 'ours', category: 'social', own: true }];
+  const lists = ['ours', 'news'].map((id) => ({ id, category: 'social', own: true }));
   await store.applyDocument({ lists }, { actor: 'test' });
   const until = '2099-02-28T21:00:00.000Z';
   const add = ['list', 'entry', 'add', 'ours', 'b.example', '--comment', 'why', '--until', until];
+  const first = await run('list', 'entry', 'add', 'news', 'video.example');
+  expect([first.code, first.out]).toEqual([
+    0,
+    'version 1 is in force\nlist news: newly blocks a well-known name: video.example',
+  ]);
   expect(await run(...add)).toEqual({ code: 0, out: 'version 1 is in force', err: '' });
   expect((await run(...add)).out).toBe('nothing changed');
   const file = join(folder, 'entries.txt');

@@ -52,6 +52,13 @@ describe('what came of an update', () => {
       ['ads: version 2 is in force, 1,234,567 names'],
     ],
     [
+      { ...none, outcome: 'in-force', version: 1, entries: 9, popular: ['google.com', 'x.com'] },
+      [
+        'ads: version 1 is in force, 9 names',
+        '  list ads: newly blocks 2 well-known names: google.com, x.com',
+      ],
+    ],
+    [
       { ...none, outcome: 'held', version: 3, entries: 9, reasons: ['40 % fewer', 'google.com'] },
       ['ads: version 3 is held, 9 names', '  ! 40 % fewer', '  ! google.com'],
     ],

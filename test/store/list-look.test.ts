@@ -3,6 +3,7 @@ import { AppError } from '../../src/lib/errors.ts';
 import { createInspector } from '../../src/lists/inspector.ts';
 import type { ContentInspector } from '../../src/store/list-report.ts';
 import { Store } from '../../src/store/store.ts';
+import { FakeInspector } from './fake-inspector.ts';
 import { ACTOR, aContent, aDataFolder } from './support.ts';
 
 async function aStoreWith(inspector: ContentInspector): Promise<Store> {
@@ -36,7 +37,9 @@ function aSlowInspector() {
     });
     return createInspector('/nowhere').inspect(content, format);
   };
-  return { slow, inspector: { ...createInspector('/nowhere'), inspect } };
+  const fake = new FakeInspector();
+  const compare: ContentInspector['compare'] = (...asked) => fake.compare(...asked);
+  return { slow, inspector: { inspect, compare } };
 }
 
 test('while a list is looked at, others read and write', async () => {

@@ -64,6 +64,30 @@ describe('a proposal', () => {
     expect(store.revision).toBe(2);
   });
 
+  test('that is the first one is not held, and its well-known names are told, each time', async () => {
+    const store = await aListStore();
+    const names = [...manyNames(10), 'google.example'];
+    const document = { categories: [{ id: 'adult' }], lists: [aList(store, names)] };
+    const told = { held: [], listReports: { a: { entries: 11, popular: ['google.example'] } } };
+    expect(await store.applyDocument(document, ANNA, { isDryRun: true })).toMatchObject(told);
+    expect(await store.applyDocument(document, ANNA)).toMatchObject(told);
+    expect(await store.listVersions.version({ list: 'a', version: 1 })).toMatchObject({
+      ...{ state: 'in-force', reasons: [] },
+      findings: { entriesBefore: 0, newlyBlocked: { count: 11 }, popular: [{ rank: 1 }] },
+    });
+    // Now it has them, until it comes to be anew.
+    const again = await store.applyDocument(document, ANNA);
+    expect(again.listReports['a']).not.toHaveProperty('popular');
+    await store.remove('list', 'a', ANNA);
+    expect(await store.applyDocument(document, ANNA)).toMatchObject(told);
+    const lists = [{ id: 'a', category: 'adult', url: 'https://lists.example.org/a' }];
+    await store.remove('list', 'a', ANNA);
+    await store.applyDocument({ lists }, ANNA);
+    const fetched = { outcome: 'in-force', reasons: [], popular: ['google.example'] };
+    expect(await propose(store, names)).toMatchObject(fetched);
+    expect(await propose(store, names)).toMatchObject({ outcome: 'unchanged', popular: [] });
+  });
+
   test('that shrinks the list waits, and the list keeps what it has', async () => {
     const store = await aListStore();
     await aListInForce(store);
@@ -141,7 +165,7 @@ describe('a proposal', () => {
     const isStillSource = ({ origin }: ListRecord): boolean => origin === undefined;
     const proposal = { list: 'a', contentSha256, source: '', isStillSource };
     const proposed = faultOf(store.listVersions.propose(UPDATER, proposal));
-    await expect.poll(() => inspector.comparisons.length).toBe(1);
+    await expect.poll(() => inspector.comparisons.length).toBe(2);
     await store.applyDocument({ lists: [aList(store, manyNames(10), { origin: 'new' })] }, ANNA);
     end();
     const { code, message } = await proposed;
@@ -179,7 +203,7 @@ describe('a proposal', () => {
     let end = (): void => undefined;
     inspector.wait = () => new Promise((resolve) => (end = resolve));
     const proposed = propose(store, [...manyNames(10), 'b.example.org']);
-    await expect.poll(() => inspector.comparisons.length).toBe(1);
+    await expect.poll(() => inspector.comparisons.length).toBe(2);
     inspector.wait = () => Promise.resolve();
     await propose(store, [...manyNames(10), 'c.example.org']);
     end();
@@ -495,6 +519,20 @@ describe('where two people are needed', () => {
     expect(await store.listVersions.approve(BORIS, place)).toMatchObject({
       version: { state: 'in-force', authors: ['anna'], approvers: ['boris'] },
     });
+  });
+
+  test('those who approve a first version are told its well-known names', async () => {
+    const store = await aListStore();
+    const lists = [aList(store, ['google.example'], TWO)];
+    const { held, listReports } = await store.applyDocument(
+      { categories: [{ id: 'adult' }], lists },
+      ANNA,
+    );
+    expect(held[0]?.reasons).toEqual([
+      expect.stringMatching(/^it would newly block a well-known name: google\.example/),
+      'each change of this list needs two people',
+    ]);
+    expect(listReports['a']).not.toHaveProperty('popular');
   });
 
   test('what no person proposed needs two who approve it', async () => {

@@ -88,8 +88,8 @@ class FakeLists {
     if (verdict.outcome === 'in-force') {
       this.rows.set(list, { ...row, stored: { ...row.stored, contentSha256 } });
     }
-    const rest = { version: null, revision: 1, report: null, findings: null, reasons: [] };
-    return Promise.resolve({ ...rest, ...verdict });
+    const rest = { version: null, revision: 1, report: null, findings: null };
+    return Promise.resolve({ ...rest, popular: [], reasons: [], ...verdict });
   }
 }
 

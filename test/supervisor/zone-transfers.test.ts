@@ -102,6 +102,7 @@ class World {
             version: this.verdict === 'refused' ? null : this.proposals.length,
             report: null,
             reasons: isGood ? [] : ['it is empty'],
+            popular: [],
           });
         },
       },

@@ -57,6 +57,9 @@ const EditedSchema = Type.Object({
   outcome: Type.Enum(['unchanged', 'in-force', 'held', 'refused']),
   version: Type.Union([Type.Integer(), Type.Null()]),
   reasons: Type.Array(Type.String(), { description: 'why it is held, or left out' }),
+  popular: Type.Array(Type.String(), {
+    description: 'well-known names that what came into force newly blocks',
+  }),
   ...written,
 });
 
@@ -141,9 +144,9 @@ async function editEntries(
   await checkListRole(request, controlPlane, id);
   const context = writeContextOf(request, { kind: 'list', id });
   const proposal = await controlPlane.store.ownLists.editEntries(context, id, edit);
-  const { outcome, version, reasons, revision } = proposal;
+  const { outcome, version, reasons, popular, revision } = proposal;
   const isInForce = await publishWritten(revision, controlPlane, request, isWaiting);
-  return { outcome, version, reasons, revision, isInForce };
+  return { outcome, version, reasons, popular, revision, isInForce };
 }
 
 function toAnswer({ expiresAt, addedAt, ...entry }: ListEntry) {

@@ -44,6 +44,11 @@ const StateSchema = Type.Object({
         version: countOrNull,
         entries: countOrNull,
         reasons: Type.Array(Type.String()),
+        popular: Type.Optional(
+          Type.Array(Type.String(), {
+            description: 'well-known names that what came into force newly blocks',
+          }),
+        ),
       }),
       Type.Null(),
     ],

@@ -71,7 +71,10 @@ const FullVersionSchema = Type.Object({
       }),
       Type.Null(),
     ],
-    { description: 'against the version that was in force then; null: there was none' },
+    {
+      description:
+        'against the version that was in force then, of a first one against nothing; null: not compared',
+    },
   ),
 });
 

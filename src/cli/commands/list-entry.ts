@@ -10,7 +10,7 @@ import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 import { readPages } from '../read-pages.ts';
 import type { Item } from '../read-pages.ts';
-import { heldError, LIST_DEADLINE_MS } from '../list-words.ts';
+import { describePopular, heldError, LIST_DEADLINE_MS } from '../list-words.ts';
 
 /** More than any own list holds. */
 const SHOWN_MAX = '1000000';
@@ -24,6 +24,7 @@ interface Edited {
   readonly outcome: 'unchanged' | 'in-force' | 'held' | 'refused';
   readonly version: number | null;
   readonly reasons: readonly string[];
+  readonly popular: readonly string[];
 }
 
 export function addListEntryCommand(list: Command, output: Output): void {
@@ -89,9 +90,11 @@ async function edit(flags: ServeOptions, id: string, body: object, output: Outpu
   const options = { body, deadlineMs: LIST_DEADLINE_MS };
   const path = `${pathOf(id)}?wait=true`;
   const edited = (await clientOf(flags).request('POST', path, options)) as Edited;
-  const { outcome, version, reasons } = edited;
+  const { outcome, version, reasons, popular } = edited;
   if (reasons.length > 0) throw heldError([{ list: id, version, reasons }]);
-  output.out(outcome === 'unchanged' ? 'nothing changed' : `version ${version ?? '?'} is in force`);
+  const came =
+    outcome === 'unchanged' ? 'nothing changed' : `version ${version ?? '?'} is in force`;
+  output.out([came, ...describePopular(id, popular)].join('\n'));
 }
 
 function readText(path: string): string {
