@@ -4,6 +4,7 @@
  */
 
 import { domainToASCII } from 'node:url';
+import { getPublicSuffix } from 'tldts';
 import { lowerCaseName, NAME_BYTES_MAX, nameToText, writeName } from '../dns/name.ts';
 
 const scratch = new Uint8Array(NAME_BYTES_MAX + 1);
@@ -25,6 +26,11 @@ export function canonicalName(text: string): string | null {
   if (length < 2) return null;
   lowerCaseName(scratch, 0, length);
   return nameToText(scratch);
+}
+
+/** Whether anybody may register names below it: `org`, `co.uk`. @param name as `canonicalName` writes it */
+export function isPublicSuffix(name: string): boolean {
+  return getPublicSuffix(name, { validateHostname: false }) === name;
 }
 
 /** The wire octets of a text that `canonicalName` made, as an own copy. */

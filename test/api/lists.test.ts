@@ -145,6 +145,18 @@ test('apply says what is held, in a dry run too', async () => {
   expect(codeOf(refused)).toEqual([422, 'DOCUMENT_INVALID']);
 });
 
+test('a correction is no public suffix, whoever writes it', async () => {
+  const { ask } = await aListApi();
+  const list = { category: 'social', own: true, except: ['co.uk'] };
+  for (const answer of [
+    await ask('PUT', '/api/v1/lists/ours', list),
+    await ask('POST', '/api/v1/apply', { document: { lists: [{ id: 'ours', ...list }] } }),
+  ]) {
+    expect(codeOf(answer)).toEqual([422, 'DOCUMENT_INVALID']);
+    expect(answer.body).toContain('except[0]: \\"co.uk\\" is not valid');
+  }
+});
+
 describe('entries of an own list', () => {
   async function anOwnList() {
     const clock = new TestClock();

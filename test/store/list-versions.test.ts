@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ListRecord } from '../../src/store/canonical-list.ts';
 import { readCompileInput } from '../../src/store/compile-input.ts';
-import type { Store } from '../../src/store/store.ts';
+import { Store } from '../../src/store/store.ts';
 import { createInspector } from '../../src/lists/inspector.ts';
 import { faultOf } from './a-household.ts';
 import {
@@ -354,6 +354,20 @@ describe('apply', () => {
     expect(lists).toMatchObject([{ id: 'a', except: ['a1.example.org'], version: { number: 1 } }]);
   });
 
+  test('corrections of an older version that are public suffixes stay, until they are written again', async () => {
+    const dataDir = aDataFolder();
+    const inspector = new FakeInspector();
+    const old = await Store.open(dataDir, inspector);
+    await aListInForce(old);
+    await old.db.updateTable('lists').set({ settings: '{"except":["com"]}' }).execute();
+    await old.close();
+    const store = await aListStore(inspector, { dataDir });
+    const { lists } = await readCompileInput(store.db, store.dataDir);
+    expect(lists).toMatchObject([{ id: 'a', except: ['com'] }]);
+    const again = { lists: [aList(store, manyNames(10), { except: ['com'] })] };
+    expect((await faultOf(store.applyDocument(again, ANNA))).faults).toHaveLength(1);
+  });
+
   test('what ships with Stairgate passes the gate', async () => {
     const store = await aListStore();
     await store.seed(() => ({ lists: [aList(store, manyNames(10))] }));
@@ -380,6 +394,8 @@ test.each([
   [{ transfer: { zone: 'x.example', primaries: ['ns1'] } }, '.transfer.primaries[0]: "ns1"'],
   [{ transfer: { zone: 'x.example', primaries: [] } }, '.transfer.primaries'],
   [{ url: 'https://a.example/', except: ['no name'] }, '.except[0]'],
+  [{ own: true, except: ['com'] }, '.except[0]: "com" is not valid; valid: a name, but for a pub'],
+  [{ own: true, except: ['z.example', '*.Co.Uk'] }, '.except[1]: "*.Co.Uk" is not valid'],
 ])('a list with %o is refused with one fault', async (fields, fault) => {
   const store = await aListStore();
   const lists = [{ id: 'a', category: 'adult', ...fields }];

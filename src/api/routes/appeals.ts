@@ -6,7 +6,6 @@
  */
 
 import type { FastifyRequest } from 'fastify';
-import { getPublicSuffix } from 'tldts';
 import { Type } from 'typebox';
 import type { ListEvidence } from '../../compiler/messages.ts';
 import { AppError } from '../../lib/errors.ts';
@@ -15,7 +14,7 @@ import type { StoredAppeal } from '../../store/appeals.ts';
 import { SERVICE_PREFIX } from '../../store/canonical.ts';
 import type { HeldList } from '../../store/list-changes.ts';
 import { SETTINGS_SOURCE } from '../../store/list-scope.ts';
-import { canonicalName } from '../../store/rule-name.ts';
+import { canonicalName, isPublicSuffix } from '../../store/rule-name.ts';
 import { ID_PATTERN } from '../../store/document.ts';
 import { humanText } from '../../store/human-text.ts';
 import type { StoredList } from '../../store/records.ts';
@@ -210,8 +209,7 @@ async function findOpen(id: string, controlPlane: ControlPlane): Promise<StoredA
  */
 function readName(text: string, asked: string): string {
   const name = canonicalName(text);
-  const isForAll = name !== null && getPublicSuffix(name, { validateHostname: false }) === name;
-  if (name !== null && !isForAll && isAtOrBelow(asked, name)) return name;
+  if (name !== null && !isPublicSuffix(name) && isAtOrBelow(asked, name)) return name;
   throw new AppError(
     'REQUEST_INVALID',
     `Accepting: name ${quote(text)} is not valid; valid, but for a public suffix such as co.uk: ${asked} or a name above it`,
