@@ -139,6 +139,10 @@ export function editedEntries(
   { actor, nowSeconds }: { readonly actor: string; readonly nowSeconds: number },
 ): ListEntry[] {
   const faults: string[] = [];
+  if (edit.isReplacing === true && (edit.add ?? []).length === 0) {
+    // A script whose file is empty by a fault would open everything.
+    faults.push('add: it is empty, so replacing would take all entries away; valid: one at least');
+  }
   const known = new Map(before.map((entry) => [entry.name, entry]));
   const after = edit.isReplacing === true ? new Map<string, ListEntry>() : new Map(known);
   for (const [index, text] of (edit.remove ?? []).entries()) {
@@ -171,6 +175,13 @@ export function editedEntries(
 /** Octets that need an escape are no part of any host name, and lists do not take them. */
 function readName(text: string, path: string, faults: string[]): string | null {
   const name = canonicalName(text);
+  if (name !== null && text.startsWith('*')) {
+    // It would say that the name itself stays open, and an entry cannot.
+    faults.push(
+      `${path}.name: ${quote(text)} is not valid; valid: ${name}, which blocks the name itself too`,
+    );
+    return null;
+  }
   if (name !== null && !name.includes('\\')) return name;
   faults.push(`${path}.name: ${quote(text)} is not valid; valid: a domain name`);
   return null;

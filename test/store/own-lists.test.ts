@@ -57,7 +57,7 @@ describe('an entry', () => {
     const until = NOON + 3_600;
     const added = await edit({
       add: [
-        { name: '*.Bad.Example.', comment: 'asked by the school: again', expiresAt: until },
+        { name: 'Bad.Example.', comment: 'asked by the school: again', expiresAt: until },
         { name: 'bücher.example' },
       ],
     });
@@ -142,6 +142,28 @@ test('a replacing edit leaves only what it names', async () => {
   expect(await namesOf(store)).toEqual(['b.example', 'c.example']);
 });
 
+test('a replacing edit that names nothing is refused, and nothing changes', async () => {
+  const { store, edit, add } = await anOwnList();
+  await add('a.example');
+  const { revision } = store;
+  for (const change of [{}, { add: [] }, { remove: ['a.example'] }]) {
+    const error = await faultOf(edit({ ...change, isReplacing: true }));
+    expect(error.faults[0]).toBe(
+      'add: it is empty, so replacing would take all entries away; valid: one at least',
+    );
+  }
+  expect([store.revision, await namesOf(store)]).toEqual([revision, ['a.example']]);
+});
+
+test('an entry that is to cover only what is below a name is refused, and nothing changes', async () => {
+  const { store, add } = await anOwnList();
+  const error = await faultOf(add('b.example', '*.E.example'));
+  expect(error.faults).toEqual([
+    'add[1].name: "*.E.example" is not valid; valid: e.example, which blocks the name itself too',
+  ]);
+  expect(await namesOf(store)).toEqual([]);
+});
+
 test('edits at the same time lose nothing', async () => {
   const { store, add } = await anOwnList();
   await Promise.all(['a', 'b', 'c'].map((name) => add(`${name}.example`)));
@@ -173,7 +195,7 @@ describe('an edit that the gate holds', () => {
   test('is held in a list that has lost all its entries as well', async () => {
     const { store, edit, add } = await anOwnList();
     await add('bad.example');
-    expect(await edit({ add: [], isReplacing: true })).toMatchObject({ outcome: 'in-force' });
+    expect(await edit({ remove: ['bad.example'] })).toMatchObject({ outcome: 'in-force' });
     expect(await add('google.example')).toMatchObject({ outcome: 'held', version: 3 });
     expect(await linesOf(store)).toEqual([]);
   });
