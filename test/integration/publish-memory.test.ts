@@ -29,7 +29,9 @@ it(`${PUBLICATIONS} publications leave the process at its size and lose no query
     await using server = await ServerProcess.start({ dataDir, workers: 2 });
     const names = Array.from({ length: NAMES }, (_, index) => `n${index}.listed.example.com\n`);
     const large = await server.upload(Buffer.from(names.join('')));
-    const list = { category: 'listed', format: 'domains' };
+    // Each round takes the one name of the small list away, and has another.
+    const gate = { shrinkPercentMax: 100, growthPercentMax: 100 };
+    const list = { category: 'listed', format: 'domains', gate };
     const applied = await server.apply({
       categories: [{ id: 'listed', class: 'policy' }],
       lists: [{ id: 'large', ...list, contentSha256: large }],
