@@ -16,7 +16,7 @@ import { openStore } from '../lists/open-store.ts';
 import { readSealingKeys, type SealingKeys } from '../sealing/sealing-keys.ts';
 import { holdsDatabase } from '../store/data-folder.ts';
 import type { ApplyOptions, ApplyResult } from '../store/document-writer.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoreOptions } from '../store/store.ts';
 import { OFFLINE_ACTOR } from '../store/tokens.ts';
 import { ApiClient } from './api-client.ts';
 import type { LoadedDocument } from './policy-document.ts';
@@ -46,7 +46,7 @@ export async function openPolicyTarget(
   const client = new ApiClient(config);
   if (await client.isListening()) return serverTarget(client);
   if (use !== 'apply' && !holdsDatabase(config.dataDir)) {
-    if (use === 'dry-run') return scratchTarget(readSealingKeys(config.sealing));
+    if (use === 'dry-run') return scratchTarget(config.sealing);
     throw new AppError(
       'DATA_DIR_UNUSABLE',
       `Exporting: there is no Stairgate database in "${config.dataDir}", and no server listens at ${client.base}; name the folder with --data-dir, or the server with --admin`,
@@ -55,7 +55,7 @@ export async function openPolicyTarget(
   try {
     const sealing = readSealingKeys(config.sealing);
     const inspector = createInspector(config.dataDir, [], sealing);
-    const store = await openStore(config.dataDir, { isOffline: true }, inspector);
+    const store = await openStore(config.dataDir, offlineOptions(config.sealing), inspector);
     return folderTarget(store, sealing);
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'DATA_DIR_LOCKED') throw error;
@@ -105,20 +105,25 @@ function folderTarget(store: Store, sealing: SealingKeys): PolicyTarget {
 }
 
 /** What a first start would hold, in a folder that goes again: looking must leave nothing behind. */
-async function scratchTarget(sealing: SealingKeys): Promise<PolicyTarget> {
+async function scratchTarget(config: ClientConfig['sealing']): Promise<PolicyTarget> {
+  const sealing = readSealingKeys(config);
   const folder = mkdtempSync(join(tmpdir(), 'stairgate-dry-run-'));
   const remove = (): void => {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
     const inspector = createInspector(folder, [], sealing);
-    const store = await openStore(folder, { isOffline: true }, inspector);
+    const store = await openStore(folder, offlineOptions(config), inspector);
     const target = folderTarget(store, sealing);
     return { ...target, close: () => target.close().finally(remove) };
   } catch (error) {
     remove();
     throw error;
   }
+}
+
+function offlineOptions({ approvals }: ClientConfig['sealing']): StoreOptions {
+  return { isOffline: true, sealedApprovals: () => approvals };
 }
 
 /** So that the next start serves this revision from its first packet. */

@@ -50,6 +50,6 @@ export const CONFIG_DEFAULTS: ConfigFile = {
     appealDays: 30,
   },
   queryLog: { retentionDays: 7, statisticsDays: 90, bytesMax: 134_217_728, askedNames: true },
-  sealing: { keys: [], publishers: [], freshnessSeconds: 14_400 },
+  sealing: { keys: [], publishers: [], freshnessSeconds: 14_400, approvals: 1 },
   log: { level: 'info' },
 };

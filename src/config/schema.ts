@@ -165,6 +165,7 @@ export const ConfigSchema = section({
     keys: list(sealingKey, 0, 100, `up to 100 entries, each ${SEALING_KEY}`),
     publishers: list(publisher, 0, 100, `up to 100 entries, each ${PUBLISHER}`),
     freshnessSeconds: count(60, 31_622_400),
+    approvals: Type.Enum([1, 2], { description: '1 or 2' }),
   }),
   log: section({
     level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {

@@ -25,6 +25,9 @@ export interface ListTransferRecord {
   readonly tsigKey?: string;
 }
 
+/** Who stand behind a version. */
+export type PeopleCount = 1 | 2;
+
 /** What a list keeps as JSON. */
 export interface ListSettings {
   readonly url?: string;

@@ -111,10 +111,11 @@ export class DocumentWriter {
     }: Partial<ApplyOptions> & SeedOptions = {},
   ): Promise<ApplyResult> {
     const faults = [...formFaults];
+    const options = { isTrusted, sealedApprovals: this.#store.sealedApprovals() };
     const judged =
       document.lists === null
         ? NO_LISTS
-        : await judgeLists(tx, document.lists, looks, isTrusted, faults);
+        : await judgeLists(tx, document.lists, looks, options, faults);
     const settled = document.lists === null ? document : { ...document, lists: judged.settled };
     const planned = await planChanges(tx, settled, this.#store.contents, isPruning, faults);
     throwFaults(faults);

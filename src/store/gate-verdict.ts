@@ -108,6 +108,14 @@ function judgeNeverListable({ neverListable }: GateFindings): string[] {
   return more === 0 ? shown : [...shown, `${more} more names that no list can block`];
 }
 
+/** Of a list of protected names. What it keeps no more, other lists close in the same second. */
+export function judgeUnprotected({ newlyOpened: { count, names } }: GateFindings): string | null {
+  if (count === 0) return null;
+  const what = count === 1 ? '1 name' : `${count} names`;
+  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ') + andMore(count);
+  return `${what} would no longer be protected, so that any list could block ${count === 1 ? 'it' : 'them'}: ${shown}`;
+}
+
 function andMore(count: number): string {
   return count > NAMES_SHOWN_MAX ? ` and ${count - NAMES_SHOWN_MAX} more` : '';
 }

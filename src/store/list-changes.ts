@@ -7,7 +7,7 @@
 
 import { AppError } from '../lib/errors.ts';
 import type { AuditEntry } from './audit.ts';
-import { type ListRecord, settingsOf } from './canonical-list.ts';
+import { type ListRecord, type PeopleCount, settingsOf } from './canonical-list.ts';
 import {
   type ListCandidate,
   type ListGround,
@@ -66,6 +66,12 @@ interface JudgedList {
   readonly isOfSettings: boolean;
 }
 
+export interface JudgeOptions {
+  readonly isTrusted: boolean;
+  /** How many people each version of a sealed list needs. */
+  readonly sealedApprovals: PeopleCount;
+}
+
 /** The contents that lists of a document would get: uploads, and what is to be read in another format. */
 export function candidatesOf(
   lists: readonly Placed<ListRecord>[],
@@ -88,7 +94,7 @@ export async function judgeLists(
   tx: Db,
   lists: readonly Placed<ListRecord>[],
   looks: ListLooks,
-  isTrusted: boolean,
+  { isTrusted, sealedApprovals }: JudgeOptions,
   faults: string[],
 ): Promise<JudgedLists> {
   const ground = await readGround(tx);
@@ -120,7 +126,7 @@ export async function judgeLists(
       looks.leaveOut(record, stored, candidate.contentSha256);
       continue;
     }
-    const judgement = judgeCandidate(candidate, look, stored, versions);
+    const judgement = judgeCandidate(candidate, look, stored, versions, sealedApprovals);
     const popular = popularInForce(judgement, look);
     reports.set(record.id, { ...look.report, ...(popular.length === 0 ? {} : { popular }) });
     const { outcome, reasons, same } = judgement;

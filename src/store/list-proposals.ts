@@ -8,8 +8,16 @@
  */
 
 import type { AuditEntry } from './audit.ts';
-import { type ListRecord, settingsOf, sourceOf, VERSIONS_KEPT } from './canonical-list.ts';
-import { GATE_DEFAULTS, judgeFirst, judgeUpdate } from './gate-verdict.ts';
+import { PROTECTED_CATEGORY } from './canonical.ts';
+import {
+  type ListRecord,
+  type PeopleCount,
+  settingsOf,
+  sourceOf,
+  VERSIONS_KEPT,
+} from './canonical-list.ts';
+import { peopleNeeded } from './list-approvals.ts';
+import { GATE_DEFAULTS, judgeFirst, judgeUnprotected, judgeUpdate } from './gate-verdict.ts';
 import type { ListCandidate, ListLook } from './list-looks.ts';
 import type { GateFindings, GateLimits } from './list-report.ts';
 import { isSameScope, scopeOf, scopeWords, SETTINGS_SOURCE, withScope } from './list-scope.ts';
@@ -56,19 +64,22 @@ export function limitsOf(record: ListRecord): GateLimits {
 /**
  * @param stored what the list is now; undefined: it comes to be
  * @param versions all that the list keeps
+ * @param sealedApprovals how many people each version of a sealed list needs
  */
 export function judgeCandidate(
   { record, contentSha256, isTrusted }: ListCandidate,
   { report, findings }: ListLook,
   stored: StoredList | undefined,
   versions: readonly ListVersion[],
+  sealedApprovals: PeopleCount,
 ): Judgement {
   const { format } = report;
   if (stored?.contentSha256 === contentSha256 && stored.format === format) {
     // The list may have become a sealed one, or ceased to be one.
     const fault = sealedFault(record, null, report);
     if (fault !== null) return { outcome: 'refused', reasons: [fault], same: null };
-    return judgeScope({ record, contentSha256, isTrusted }, findings, stored, versions);
+    const candidate = { record, contentSha256, isTrusted };
+    return judgeScope(candidate, findings, stored, versions, sealedApprovals);
   }
   const limits = limitsOf(record);
   const lastSerial = stored?.lastSerial ?? null;
@@ -84,7 +95,7 @@ export function judgeCandidate(
   }
   const held = same.find((one) => one.state === 'held' && hasScopeOf(one, record)) ?? null;
   if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
-  const reasons = reasonsToHold(record, findings, stored);
+  const reasons = reasonsToHold(record, findings, stored, sealedApprovals);
   const words = stored === undefined ? null : scopeWords(scopeOf(stored.record), scopeOf(record));
   if (reasons.length > 0 && words !== null) reasons.unshift(words);
   return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
@@ -96,9 +107,11 @@ function judgeScope(
   findings: GateFindings | null,
   stored: StoredList,
   versions: readonly ListVersion[],
+  sealedApprovals: PeopleCount,
 ): Judgement {
   const words = scopeWords(scopeOf(stored.record), scopeOf(record));
-  const reasons = words === null || isTrusted ? [] : reasonsToHold(record, findings, stored);
+  const isPassing = words === null || isTrusted;
+  const reasons = isPassing ? [] : reasonsToHold(record, findings, stored, sealedApprovals);
   if (words === null || reasons.length === 0)
     return { outcome: 'unchanged', reasons: [], same: null };
   const same = versions.find(
@@ -107,17 +120,25 @@ function judgeScope(
   return { outcome: 'held', reasons: [words, ...reasons], same: same ?? null };
 }
 
-/** @param stored undefined, or of no version: this is the first one */
+/**
+ * @param stored what the list is: a write that asks for fewer people is itself one that needs two;
+ *   undefined, or of no version: this is the first one
+ */
 function reasonsToHold(
   record: ListRecord,
   findings: GateFindings | null,
   stored: StoredList | undefined,
+  sealedApprovals: PeopleCount,
 ): string[] {
   const isFirst = stored === undefined || stored.version === null;
-  const needsTwo = record.approvals === 2;
+  const before = stored?.record ?? record;
+  const needsTwo = [record, before].some((one) => peopleNeeded(one, sealedApprovals) === 2);
   // Only what waits for two people all the same tells them.
   const isJudged = findings !== null && (!isFirst || needsTwo);
+  const isProtecting = before.category === PROTECTED_CATEGORY && findings !== null;
+  const unprotected = isProtecting ? judgeUnprotected(findings) : null;
   return [
+    ...(unprotected === null ? [] : [unprotected]),
     ...(isJudged ? judgeUpdate(findings, limitsOf(record)) : []),
     ...(needsTwo ? ['each change of this list needs two people'] : []),
   ];

@@ -49,7 +49,7 @@ export async function writeProposal(
   const list = candidate.record.id;
   const stored = (await readLists(tx)).get(list);
   const versions = await readVersions(tx, { list });
-  const judgement = judgeCandidate(candidate, look, stored, versions);
+  const judgement = judgeCandidate(candidate, look, stored, versions, store.sealedApprovals());
   const { outcome, reasons } = judgement;
   if (outcome === 'refused') return refuseContent(store, tx, list, reasons, look.report);
   const revision = store.revision() + (outcome === 'in-force' ? 1 : 0);

@@ -23,7 +23,7 @@ import {
 import type { AuditEntry } from './audit.ts';
 import { type ListRecord, type ListSourceKind, sourceOf } from './canonical-list.ts';
 import { throwFaults } from './changes.ts';
-import { isApproved, withApprover } from './list-approvals.ts';
+import { isApproved, peopleNeeded, requireApproved, withApprover } from './list-approvals.ts';
 import {
   type ListCandidate,
   ListLooks,
@@ -206,6 +206,7 @@ export class ListVersions {
         );
       }
       requireFit(stored, version, 'Going back to');
+      requireApproved(peopleNeeded(stored.record, this.#store.sealedApprovals()), version);
       // What was taken out since then, for somebody who could not reach it, stays open.
       const scope = withExceptions(version.scope, stored.record.except ?? []);
       await requireCategory(tx, stored.record, scope);
@@ -366,7 +367,8 @@ export class ListVersions {
     this.#requireContent(version);
     const { actor } = context;
     const at = this.#store.now();
-    const approvers = withApprover(stored.record, version, actor);
+    const needed = peopleNeeded(record, this.#store.sealedApprovals());
+    const approvers = withApprover(needed, version, actor);
     requireOpened(version);
     const decided = { approvers, decidedBy: actor, decidedAt: at };
     // One that was rejected waits again where one more has to approve it.
@@ -374,7 +376,7 @@ export class ListVersions {
     const approved = await updateVersion(tx, version, { ...decided, scope, state: 'held' });
     await this.#ownLists.resetEntries(tx, stored, approved.contentSha256);
     const entries = [...replaced, approvalEntry(version, approved, names)];
-    if (!isApproved(stored.record, approved)) {
+    if (!isApproved(needed, approved)) {
       refuseNamesTooEarly(names);
       return this.#settled(tx, context, this.#store.revision(), approved, entries);
     }

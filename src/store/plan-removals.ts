@@ -12,8 +12,8 @@ import type { Db } from './schema.ts';
 /** Categories that the decision itself refers to by id. */
 const LASTING_CATEGORIES = [PROTECTED_CATEGORY, 'bypass'];
 /**
- * The lists that fill them at the first start. Only removing them by name takes them away: a document
- * that somebody wrote for his own lists does not mean to unprotect helplines.
+ * The lists that fill them at the first start. Nothing takes them away: a document that somebody wrote
+ * for his own lists does not mean to unprotect helplines, and a removal passes no gate.
  */
 const LASTING_LISTS = LASTING_CATEGORIES.map((category) => `builtin-${category}`);
 
@@ -65,6 +65,12 @@ export async function checkRemovals(
   planned: PlannedChanges,
   faults: string[],
 ): Promise<void> {
+  for (const { id, action } of planned.lists) {
+    if (action !== 'delete' || !LASTING_LISTS.includes(id)) continue;
+    faults.push(
+      `lists ${quote(id)}: it ships with Stairgate and its category needs it; valid: other contents or "except", which pass the gate`,
+    );
+  }
   await checkCategoryRemovals(db, stock, planned, faults);
   const moved = new Set(planned.subscribers.map((change) => change.id));
   for (const { id, action } of planned.plans) {

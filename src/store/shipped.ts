@@ -9,10 +9,12 @@
  *     A              A                B               it becomes B
  *     A              C, or nothing    B               it stays C, or away
  *     A              anything         nothing         it stays
+ *
+ * Exceptions of a list are no change: what the files say is followed, and they stay.
  */
 
 import { createHash } from 'node:crypto';
-import { isSameRecord, type ResourceRecord } from './canonical.ts';
+import type { ResourceRecord } from './canonical.ts';
 import type { Stock } from './planned-changes.ts';
 import type { Placed, ReadDocument } from './read-document.ts';
 
@@ -39,14 +41,17 @@ export function followShipped(document: ReadDocument, stock: Stock, shipped: Shi
       const isFollowing =
         before === undefined
           ? shipped[key] === undefined
-          : isSameRecord(before, record) || shipped[key] === digestOf(before);
+          : textOf(before) === textOf(record) || shipped[key] === digestOf(before);
       if (isFollowing) next[key] = digestOf(record);
       return isFollowing;
     });
   return {
     document: {
       categories: follow('category', document.categories, stock.categories),
-      lists: follow('list', document.lists, stock.lists),
+      lists: follow('list', document.lists, stock.lists).map(({ record, path }) => {
+        const except = stock.lists.get(record.id)?.record.except;
+        return { path, record: except === undefined ? record : { ...record, except } };
+      }),
       services: follow('service', document.services, stock.services),
       plans: null,
       subscribers: null,
@@ -56,5 +61,10 @@ export function followShipped(document: ReadDocument, stock: Stock, shipped: Shi
 }
 
 function digestOf(record: ResourceRecord): string {
-  return createHash('sha256').update(JSON.stringify(record)).digest('base64url').slice(0, 22);
+  return createHash('sha256').update(textOf(record)).digest('base64url').slice(0, 22);
+}
+
+/** Without exceptions: accepted appeals make them. What ships has none. */
+function textOf(record: ResourceRecord): string {
+  return JSON.stringify({ ...record, except: undefined });
 }

@@ -11,6 +11,7 @@
 
 import type { Clock } from '../lib/clock.ts';
 import { appendAudit, type AuditEntry } from './audit.ts';
+import type { PeopleCount } from './canonical-list.ts';
 import { toStoreError } from './database.ts';
 import { checkExpectation } from './expectation.ts';
 import { findAnswer, saveAnswer } from './idempotency.ts';
@@ -26,14 +27,23 @@ export class StoreAccess {
   readonly contents: ListContents;
   readonly inspector: ContentInspector;
   readonly clock: Clock;
+  /** How many people each version of a sealed list needs; a reload may change it. */
+  readonly sealedApprovals: () => PeopleCount;
   #revision = 0;
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  constructor(db: Db, contents: ListContents, inspector: ContentInspector, clock: Clock) {
+  constructor(
+    db: Db,
+    contents: ListContents,
+    inspector: ContentInspector,
+    clock: Clock,
+    sealedApprovals: () => PeopleCount,
+  ) {
     this.db = db;
     this.contents = contents;
     this.inspector = inspector;
     this.clock = clock;
+    this.sealedApprovals = sealedApprovals;
   }
 
   /** To be called once the tables are there. */

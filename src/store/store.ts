@@ -14,6 +14,7 @@ import { type AuditPageOptions, type AuditVerdict, readAuditPage, verifyAudit } 
 import { breathe } from './breathe.ts';
 import { BudgetDays } from './budget-days.ts';
 import type { RecordOf } from './canonical.ts';
+import type { PeopleCount } from './canonical-list.ts';
 import {
   type AddressPage,
   type CompileInput,
@@ -71,6 +72,8 @@ export interface StoreOptions extends TokenOptions {
   readonly clock?: Clock;
   /** Reads the ids of the engines of safe search that there are; left out: documents may name any. */
   readonly engines?: () => readonly string[];
+  /** How many people each version of a sealed list needs; left out: one. */
+  readonly sealedApprovals?: () => PeopleCount;
 }
 
 export class Store {
@@ -98,10 +101,10 @@ export class Store {
     db: Db,
     lock: FolderLock,
     inspector: ContentInspector,
-    { clock = systemClock, engines }: StoreOptions,
+    { clock = systemClock, engines, sealedApprovals = () => 1 }: StoreOptions,
   ) {
     const contents = new ListContents(dataDir);
-    const access = new StoreAccess(db, contents, inspector, clock);
+    const access = new StoreAccess(db, contents, inspector, clock, sealedApprovals);
     const documents = new DocumentWriter(access, engines ?? null);
     this.dataDir = dataDir;
     this.contents = contents;

@@ -372,7 +372,9 @@ describe('answering', () => {
     const path = `${APPEALS}/${id}/accept`;
     const held = await ask('POST', path, {});
     expect(held.json()).toMatchObject({ status: 409, code: 'APPEAL_HELD' });
-    expect(held.body).toContain('approve version 2 of list \\"adult-a\\"');
+    expect(held.body).toContain(
+      'approve version 2 of list \\"adult-a\\", then accept the appeal again; as long as it waits, other corrections of the list wait with it, and rejecting it lets them through on their own',
+    );
     expect((await visit('GET', `${OWN}/${id}`)).json()).toMatchObject({ state: 'open' });
     await store.listVersions.approve({ actor: 'another' }, { list: 'adult-a', version: 2 });
     expect((await store.lists()).get('adult-a')?.record).toMatchObject({

@@ -311,9 +311,14 @@ describe('a list for which two people are needed', () => {
   const [ORDERED, NEXT] = ['velvetharbour4.example.com', 'copperlark6.example.com'];
   let anna = '';
 
-  async function propose(serial: number, names: readonly string[], key = 'court') {
+  async function propose(
+    serial: number,
+    names: readonly string[],
+    key = 'court',
+    fields: object = {},
+  ) {
     const contentSha256 = await server.upload(await seal(serial, names, 'orders', key));
-    const answer = await server.apply({ lists: [{ ...ORDERS, contentSha256 }] });
+    const answer = await server.apply({ lists: [{ ...ORDERS, ...fields, contentSha256 }] });
     expect(answer).toMatchObject({ status: 200, body: { held: [{ list: 'orders' }] } });
     return (answer.body['held'] as readonly [{ readonly version: number }])[0].version;
   }
@@ -365,5 +370,15 @@ describe('a list for which two people are needed', () => {
     expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
     expect(await approve(third, anna)).toMatchObject({ status: 200 });
     expect((await ask(NEXT, STRANGER)).rcode).toBe('NOERROR');
+  });
+
+  it('needs them where the configuration says so, though the list does not', async () => {
+    const keys = `  keys: [{ id: court-key, file: ${at('court.key')} }, { id: next-key, file: ${at('next.key')} }]\n`;
+    writeConfig(`${keys}${PUBLISHERS()}  approvals: 2\n`);
+    expect(await server.api('POST', '/reload', {})).toMatchObject({ status: 200 });
+    const fourth = await propose(4, [ORDERED, NEXT], 'court', { approvals: 1 });
+    expect(await approve(fourth, null)).toMatchObject({ status: 409 });
+    expect(await approve(fourth, anna)).toMatchObject({ status: 200 });
+    expect((await ask(NEXT, STRANGER)).rcode).toBe('NXDOMAIN');
   });
 });

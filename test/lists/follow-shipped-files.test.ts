@@ -92,6 +92,31 @@ describe('what ships with Stairgate', () => {
     }
   });
 
+  test('follows its files though a list has exceptions, such as accepted appeals make, and keeps them', async () => {
+    const { folder, store } = await anInstallation();
+    const id = 'builtin-dating';
+    const shipped = (await store.lists()).get(id)?.record;
+    await store.applyDocument({ lists: [{ ...shipped, except: ['kind.example'] }] }, ACTOR);
+    for (const names of [['one.example'], ['one.example', 'kind.example', 'two.example']]) {
+      writeFileSync(join(folder, 'dating.txt'), `${names.join('\n')}\n`);
+      await followShippedFiles(store, folder);
+      const list = (await store.lists()).get(id);
+      expect(list).toMatchObject({ report: { entries: names.length } });
+      expect(list?.record.except).toEqual(['kind.example']);
+    }
+  });
+
+  test('is left alone where anything else of a list was changed, with exceptions or without', async () => {
+    const { folder, store } = await anInstallation();
+    const id = 'builtin-dating';
+    const { record, report } = (await store.lists()).get(id)!;
+    const change = { versionsKept: 9, except: ['kind.example'] };
+    await store.applyDocument({ lists: [{ ...record, ...change }] }, ACTOR);
+    writeFileSync(join(folder, 'dating.txt'), 'one.example\n');
+    await followShippedFiles(store, folder);
+    expect((await store.lists()).get(id)).toMatchObject({ record: change, report });
+  });
+
   test('follows again once somebody has put back what shipped last', async () => {
     const { folder, store } = await anInstallation();
     const service = (name: string) => ({ id: 'one', title: 'one', group: 'social', names: [name] });

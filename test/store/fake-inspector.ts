@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../../src/lib/clock.ts';
 import { inspectContent, inspectFile } from '../../src/lists/inspect-content.ts';
 import type {
   ContentFile,
@@ -10,7 +9,7 @@ import type {
   GateComparison,
   GateFindings,
 } from '../../src/store/list-report.ts';
-import { Store } from '../../src/store/store.ts';
+import { Store, type StoreOptions } from '../../src/store/store.ts';
 import { ACTOR, aContent, aDataFolder } from './support.ts';
 
 export class FakeInspector implements ContentInspector {
@@ -64,9 +63,9 @@ function namesOf(content: Uint8Array | ContentFile): Set<string> {
 
 export async function aListStore(
   inspector: ContentInspector = new FakeInspector(),
-  { clock, dataDir = aDataFolder() }: { readonly clock?: Clock; readonly dataDir?: string } = {},
+  { dataDir = aDataFolder(), ...options }: StoreOptions & { readonly dataDir?: string } = {},
 ): Promise<Store> {
-  const store = await Store.open(dataDir, inspector, clock === undefined ? {} : { clock });
+  const store = await Store.open(dataDir, inspector, options);
   onTestFinished(() => store.close());
   return store;
 }

@@ -141,6 +141,39 @@ describe('a list that has a content', () => {
   });
 });
 
+test('a list of protected names loses none unseen, whichever way', async () => {
+  const store = await aRealStore();
+  const categories = [{ id: 'adult' }, { id: 'protected' }];
+  const names = manyNames(100);
+  const list = (count: number, fields: object = {}) =>
+    aList(store, names.slice(0, count), { category: 'protected', ...fields });
+  await store.applyDocument({ categories, lists: [list(100)] }, ANNA);
+  const ways: readonly (readonly [object, string])[] = [
+    [
+      list(99),
+      '1 name would no longer be protected, so that any list could block it: a99.example.org',
+    ],
+    [list(100, { except: ['a7.example.org'] }), 'could block it: a7.example.org'],
+    [list(100, { category: 'adult' }), '100 names would no longer be protected'],
+    [
+      list(88),
+      '12 names would no longer be protected, so that any list could block them: a88.example.org, a89.',
+    ],
+    [list(87), 'a96.example.org and 3 more'],
+  ];
+  for (const [way, reason] of ways) {
+    const { held } = await store.applyDocument({ lists: [way] }, ANNA);
+    expect(held[0]?.reasons.join('; ')).toContain(reason);
+    const [waiting] = await store.listVersions.versions({ list: 'a', state: 'held' });
+    await store.listVersions.reject(ANNA, { list: 'a', version: waiting?.version ?? 0 });
+  }
+  const more = aList(store, [...names, 'b.example.org'], { category: 'protected' });
+  expect(await store.applyDocument({ lists: [more] }, ANNA)).toMatchObject({ held: [] });
+  expect(await store.applyDocument({ lists: [list(100)] }, ANNA)).toMatchObject({
+    held: [{ reasons: [expect.stringContaining('b.example.org')] }],
+  });
+});
+
 describe('in two steps', () => {
   const URL = { url: 'https://a.example/list', contentSha256: undefined };
   const propose = (store: Store, names: readonly string[]) => {

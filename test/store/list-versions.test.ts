@@ -587,6 +587,26 @@ describe('where two people are needed', () => {
     expect(await store.listVersions.approvedNames('a')).toMatchObject([{ actor: 'boris' }]);
   });
 
+  test('a write that asks for one person waits for two itself, with a content or a scope', async () => {
+    const store = await aListStore();
+    await aListInForce(store, TWO);
+    await store.listVersions.approve(BORIS, { list: 'a', version: 1 });
+    const names = [...manyNames(10), 'b.example.org'];
+    await store.applyDocument({ lists: [aList(store, names, TWO)] }, ANNA);
+    const reasons = ['each change of this list needs two people'];
+    for (const change of [aList(store, names), aList(store, [...names, 'c.example.org'])]) {
+      const { held } = await store.applyDocument({ lists: [change] }, ANNA);
+      expect(held).toMatchObject([{ list: 'a', reasons }]);
+      await store.applyDocument({ lists: [{ ...change, ...TWO }] }, ANNA);
+    }
+    await store.listVersions.reject(BORIS, { list: 'a', version: 3 });
+    const scope = aList(store, manyNames(10), { except: ['a1.example.org'] });
+    const { held } = await store.applyDocument({ lists: [scope] }, ANNA);
+    expect(held[0]?.reasons).toContain(reasons[0]);
+    expect(await inForce(store)).toMatchObject({ version: 1 });
+    expect((await store.lists()).get('a')?.record).not.toHaveProperty('except');
+  });
+
   test('an approval is not carried over to another content', async () => {
     const store = await aListStore();
     await aListInForce(store, TWO);
@@ -629,6 +649,24 @@ describe('going back', () => {
     expect((await faultOf(back(5))).message).toContain('it waits to be approved');
     await back(2);
     expect(await statesOf(store)).toEqual({ 2: 'in-force', 3: 'past', 4: 'rejected', 5: 'held' });
+  });
+
+  test('of a list for two people leads to a version that two of them approved, and to no other', async () => {
+    const store = await aListStore();
+    await aListInForce(store);
+    await propose(store, manyNames(11), ANNA);
+    await store.applyDocument({ lists: [aList(store, manyNames(11), { approvals: 2 })] }, ANNA);
+    const error = await faultOf(store.listVersions.rollback(ANNA, { list: 'a', version: null }));
+    expect([error.code, error.message]).toEqual([
+      'VERSION_STATE',
+      'Going back to version 1 of list "a": two people are needed, and behind it are fewer; valid: one that two people approved',
+    ]);
+    for (const count of [12, 13]) {
+      const { version } = await propose(store, manyNames(count), ANNA);
+      await store.listVersions.approve(BORIS, { list: 'a', version: version ?? 0 });
+    }
+    await store.listVersions.rollback(ANNA, { list: 'a', version: null });
+    expect(await inForce(store)).toMatchObject({ version: 3 });
   });
 
   test('needs the content: what a kept version names is not removed, what none names is', async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { createInspector } from '../../src/lists/inspector.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store, StoreOptions } from '../../src/store/store.ts';
 import { aSealedFile, SEALING } from '../support/sealed.ts';
 import { faultOf } from './a-household.ts';
 import { aListStore, manyNames, namesContent } from './fake-inspector.ts';
@@ -13,9 +13,12 @@ const UPDATER = { actor: 'list updater' };
 const URL = 'https://court.example/list';
 
 /** The category `court` of class law, `ads` of none, and a list without content. */
-async function aCourtStore(fields: object = { sealed: true }): Promise<Store> {
+async function aCourtStore(
+  fields: object = { sealed: true },
+  options: StoreOptions = {},
+): Promise<Store> {
   const dataDir = aDataFolder();
-  const store = await aListStore(createInspector(dataDir, [], SEALING), { dataDir });
+  const store = await aListStore(createInspector(dataDir, [], SEALING), { dataDir, ...options });
   const categories = [{ id: 'court', class: 'law' }, { id: 'ads' }];
   const lists = [{ id: 'court', category: 'court', url: URL, ...fields }];
   await store.applyDocument({ categories, lists }, ANNA);
@@ -142,6 +145,47 @@ test('only removing a list lets an old serial, or a text, come under its id', as
     ANNA,
   );
   expect((await propose(store, sealedContent(store, 5, manyNames(2)))).outcome).toBe('in-force');
+});
+
+describe('where the configuration asks for two people', () => {
+  const BORIS = { actor: 'boris' };
+  const reasons = ['each change of this list needs two people'];
+
+  test('every version of a sealed list waits for both, whatever the list says of itself', async () => {
+    const asked: { people: 1 | 2 } = { people: 1 };
+    const store = await aCourtStore({ sealed: true }, { sealedApprovals: () => asked.people });
+    await propose(store, sealedContent(store, 1));
+    asked.people = 2;
+    const contentSha256 = sealedContent(store, 2);
+    const court = { id: 'court', category: 'court', sealed: true, contentSha256 };
+    for (const approvals of [{}, { approvals: 1 }]) {
+      const { held } = await store.applyDocument({ lists: [{ ...court, ...approvals }] }, ANNA);
+      expect(held).toEqual([{ list: 'court', version: 2, reasons }]);
+    }
+    const place = { list: 'court', version: 2 };
+    const error = await faultOf(store.listVersions.approve(ANNA, place));
+    expect(error.code).toBe('APPROVAL_NEEDS_ANOTHER');
+    await store.listVersions.approve(BORIS, place);
+    expect(await statesOf(store)).toEqual({ 1: 'past', 2: 'in-force' });
+    const other = { categories: [{ id: 'crime', class: 'law' }] };
+    const lists = [{ ...court, category: 'crime' }];
+    const { held } = await store.applyDocument({ ...other, lists }, ANNA);
+    expect(held[0]?.reasons).toContain(reasons[0]);
+  });
+
+  test('so does one that was removed and comes anew, and no other list', async () => {
+    const store = await aCourtStore({ sealed: true }, { sealedApprovals: () => 2 });
+    await store.remove('list', 'court', ANNA);
+    const court = { id: 'court', category: 'court', sealed: true };
+    const contentSha256 = sealedContent(store, 1);
+    const text = namesContent(store, manyNames(3));
+    const lists = [
+      { ...court, contentSha256 },
+      { id: 'ads', category: 'ads', contentSha256: text },
+    ];
+    const { held } = await store.applyDocument({ lists }, ANNA);
+    expect(held).toEqual([{ list: 'court', version: 1, reasons }]);
+  });
 });
 
 describe('a content that a sealed list does not take', () => {

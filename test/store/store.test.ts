@@ -336,7 +336,7 @@ describe('applying a document', () => {
     expect([...(await store.categories()).keys()]).toEqual(['adult', 'court']);
   });
 
-  test('prune leaves the seeded lists of lasting categories; by name they can be removed', async () => {
+  test('prune leaves the seeded lists of lasting categories; by name nobody removes them', async () => {
     const store = await aStore();
     const lists = ['builtin-protected', 'builtin-bypass', 'builtin-ads', 'own-bypass'].map(
       (id) => ({
@@ -348,8 +348,14 @@ describe('applying a document', () => {
     await store.applyDocument({ lists }, ACTOR);
     await store.applyDocument({ categories: [], lists: [] }, ACTOR, { isPruning: true });
     expect([...(await store.lists()).keys()]).toEqual(['builtin-bypass', 'builtin-protected']);
-    await store.remove('list', 'builtin-protected', ACTOR);
-    expect([...(await store.lists()).keys()]).toEqual(['builtin-bypass']);
+    for (const id of ['builtin-protected', 'builtin-bypass']) {
+      const error = await faultOf(store.remove('list', id, ACTOR));
+      expect([error.code, error.message]).toEqual([
+        'RESOURCE_IN_USE',
+        `Removing a list: lists "${id}": it ships with Stairgate and its category needs it; valid: other contents or "except", which pass the gate`,
+      ]);
+    }
+    expect([...(await store.lists()).keys()]).toEqual(['builtin-bypass', 'builtin-protected']);
   });
 
   test('prune frees the addresses of whom it removes, the seeded catch-all included', async () => {

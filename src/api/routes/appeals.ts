@@ -286,9 +286,12 @@ async function correct(
 
 function isHeld(name: string, held: readonly HeldList[]): AppError {
   const which = held.map(({ list, version }) => `version ${version ?? '?'} of list "${list}"`);
+  // Each correction takes up those that wait, or it would take their place.
+  const others =
+    'as long as it waits, other corrections of the list wait with it, and rejecting it lets them through on their own';
   return new AppError(
     'APPEAL_HELD',
-    `Correcting "${name}": the gate holds it back; approve ${which.join(', ')}, then accept the appeal again`,
+    `Correcting "${name}": the gate holds it back; approve ${which.join(', ')}, then accept the appeal again; ${others}`,
     { faults: held.flatMap(({ list, reasons }) => reasons.map((reason) => `${list}: ${reason}`)) },
   );
 }

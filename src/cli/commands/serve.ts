@@ -75,20 +75,26 @@ async function start(config: Config, reloadConfig: () => Config, log: Logger): P
   const compiler = new Compiler({ dataDir: config.dataDir, sealing: () => keyring.current });
   const undo: (() => Promise<unknown>)[] = [() => compiler.close()];
   try {
-    const store = await openStore(config.dataDir, tokenOptions, compiler);
+    const followed = { sealing: config.sealing };
+    const storeOptions = {
+      ...tokenOptions,
+      sealedApprovals: () => followed.sealing.approvals,
+    };
+    const store = await openStore(config.dataDir, storeOptions, compiler);
     undo.unshift(() => store.close());
     if (tokenFile !== null) warnOfOpenFile(tokenFile, log);
     // Of the API only what went wrong is logged, not every request.
     const apiLog = log.child({});
-    const followLevel = ({ log: { level } }: Config): void => {
+    const follow = ({ sealing, log: { level } }: Config): void => {
+      followed.sealing = sealing;
       log.level = level;
       apiLog.level = log.isLevelEnabled('warn') ? 'warn' : level;
     };
-    followLevel(config);
+    follow(config);
     const supervisor = new Supervisor(store, compiler, {
       config,
       reloadConfig,
-      onReload: followLevel,
+      onReload: follow,
       keyring,
       version: VERSION,
       log,
