@@ -2,8 +2,18 @@
  * The compile thread as the main thread sees it (`job-thread`). A child's bedtime does not wait for an
  * editor who looks at a list: while the thread reads lists for somebody, a second one compiles. Nor does a
  * look, which somebody waits for, wait for whoever asks what all lists are good for: that has a third one.
+ *
+ * Large contents are looked at one after the other, as they come. Nothing small or urgent waits for them:
+ *
+ *     the thread is free            ─▶ it looks
+ *     else an urgent or sealed list ─▶ a thread for such lists
+ *     else a small content          ─▶ a thread for those
+ *     else                          ─▶ it waits; only compilations go before it, so its turn comes
+ *
+ * All of them end after a quiet while, so this costs memory only where it is needed.
  */
 
+import { statSync } from 'node:fs';
 import { assert } from '../lib/assert.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
@@ -29,6 +39,8 @@ import type { CompileDone, CompilerDone, CompilerRequest, ListEvidence } from '.
 
 /** Reading all lists takes minutes where they are large; an answer as old as that is as good. */
 const USAGE_KEPT_MS = 60_000;
+/** Some 160,000 names of ordinary length. Of more, one content at a time is looked at, but for urgent lists. */
+const SMALL_OCTETS = 4 * 1024 * 1024;
 const BUILT_ENTRY = new URL('compile-thread.js', import.meta.url);
 
 export interface CompilerOptions {
@@ -53,6 +65,8 @@ export class Compiler implements ContentInspector {
   /** For compilations only, where the other one reads lists; the memory of both is needed then. */
   readonly #secondThread: JobThread;
   readonly #usageThread: JobThread;
+  readonly #urgentThread: JobThread;
+  readonly #smallThread: JobThread;
   #jobNumber = 0;
   /** By SHA-256 of the content. */
   readonly #looks = new Map<string, LookProgress>();
@@ -69,6 +83,8 @@ export class Compiler implements ContentInspector {
     this.#thread = new JobThread(entry);
     this.#secondThread = new JobThread(entry);
     this.#usageThread = new JobThread(entry);
+    this.#urgentThread = new JobThread(entry);
+    this.#smallThread = new JobThread(entry);
   }
 
   /**
@@ -141,6 +157,7 @@ export class Compiler implements ContentInspector {
   async inspect(
     content: Uint8Array | ContentFile,
     format: ListFormatName | null,
+    isUrgent = false,
   ): Promise<ListReport> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
@@ -150,7 +167,8 @@ export class Compiler implements ContentInspector {
     try {
       const sealing = this.#sealing();
       const request = { job, dataDir, content, format, sealing, progress };
-      const done = await this.#run({ kind: 'inspect', ...request });
+      const thread = this.#threadForLook([content], isUrgent || format === 'sealed');
+      const done = await thread.run({ kind: 'inspect', ...request });
       assert(done.kind === 'inspected', 'a look ends inspected or failed');
       return done.report;
     } finally {
@@ -170,11 +188,15 @@ export class Compiler implements ContentInspector {
     candidate: Uint8Array | ContentFile,
     format: ListFormatName,
     comparison: GateComparison,
+    isUrgent = false,
   ): Promise<GateFindings> {
     const { dataDir } = this.#options;
     const job = ++this.#jobNumber;
     const asked = this.popularNames();
-    const done = await this.#run({
+    const { before } = comparison;
+    const contents = before === null ? [candidate] : [candidate, before.content];
+    const thread = this.#threadForLook(contents, isUrgent || format === 'sealed');
+    const done = await thread.run({
       kind: 'compare',
       job,
       dataDir,
@@ -223,11 +245,30 @@ export class Compiler implements ContentInspector {
    * was. Later jobs are refused: a thread that started now would keep the process from ending.
    */
   async close(): Promise<void> {
-    const threads = [this.#thread, this.#secondThread, this.#usageThread];
+    const threads = [
+      this.#thread,
+      this.#secondThread,
+      this.#usageThread,
+      this.#urgentThread,
+      this.#smallThread,
+    ];
     await Promise.all(threads.map((thread) => thread.close()));
+  }
+
+  #threadForLook(contents: readonly (Uint8Array | ContentFile)[], isUrgent: boolean): JobThread {
+    if (!this.#thread.isBusy) return this.#thread;
+    if (isUrgent) return this.#urgentThread;
+    const octets = contents.reduce((sum, content) => sum + octetsOf(content), 0);
+    return octets > SMALL_OCTETS ? this.#thread : this.#smallThread;
   }
 
   #run(request: CompilerRequest): Promise<CompilerDone> {
     return this.#thread.run(request);
   }
+}
+
+/** Of a file that is not there 0: whoever looks at it finds that out. */
+function octetsOf(content: Uint8Array | ContentFile): number {
+  if (content instanceof Uint8Array) return content.length;
+  return statSync(content.path, { throwIfNoEntry: false })?.size ?? 0;
 }

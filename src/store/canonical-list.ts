@@ -92,6 +92,11 @@ export function sourceOf(record: ListSettings): ListSourceKind {
   return LIST_SOURCES.find((kind) => kind in record) ?? 'contentSha256';
 }
 
+/** Whether it is to be in force without delay; what is sealed is mandatory. */
+export function isUrgentList({ gate, sealed }: ListSettings): boolean {
+  return gate?.urgent === true || sealed === true;
+}
+
 /** The part of a record that is kept as JSON. */
 export function settingsOf(record: ListRecord): ListSettings {
   return Object.fromEntries(

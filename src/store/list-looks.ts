@@ -13,7 +13,7 @@
 import type { ListFormatName } from '../blocklist/formats/list-format.ts';
 import { AppError } from '../lib/errors.ts';
 import { readApprovedNames } from './approved-names.ts';
-import type { ListRecord } from './canonical-list.ts';
+import { isUrgentList, type ListRecord } from './canonical-list.ts';
 import type { ListContents } from './list-contents.ts';
 import type { ContentInspector, GateComparison, GateFindings, ListReport } from './list-report.ts';
 import { isSameScope, scopeOf } from './list-scope.ts';
@@ -141,7 +141,7 @@ export class ListLooks {
   async #lookAt(candidate: ListCandidate): Promise<ListReport | AppError> {
     const { record, contentSha256 } = candidate;
     const look = await this.#inspector
-      .inspect(this.#contents.locate(contentSha256), formatOf(record))
+      .inspect(this.#contents.locate(contentSha256), formatOf(record), isUrgentList(record))
       .catch((error: unknown) => {
         if (error instanceof AppError && CONTENT_FAULTS.includes(error.code)) return error;
         throw error;
@@ -152,16 +152,17 @@ export class ListLooks {
 
   /** What is damaged has no names: it neither keeps a good content out nor opens the gate. */
   async #compare(
-    { contentSha256 }: ListCandidate,
+    { record, contentSha256 }: ListCandidate,
     { format }: ListReport,
     comparison: GateComparison,
   ): Promise<GateFindings> {
+    const isUrgent = isUrgentList(record);
     const content = this.#contents.locate(contentSha256);
     try {
-      return await this.#inspector.compare(content, format, comparison);
+      return await this.#inspector.compare(content, format, comparison, isUrgent);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'CONTENT_DAMAGED') throw error;
-      return this.#inspector.compare(content, format, { ...comparison, before: null });
+      return this.#inspector.compare(content, format, { ...comparison, before: null }, isUrgent);
     }
   }
 

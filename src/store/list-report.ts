@@ -123,17 +123,24 @@ export interface ContentInspector {
   /**
    * @param content octets, or the file that holds them, which is checked against its name
    * @param format null: find it out
+   * @param isUrgent does not wait for the looks at other lists, where they have a queue
    * @throws AppError `LIST_REFUSED` where the content can be no list (empty, HTML, binary, no names);
    *   `CONTENT_DAMAGED` where the file is not what its name says
    */
-  inspect(content: Uint8Array | ContentFile, format: ListFormatName | null): Promise<ListReport>;
+  inspect(
+    content: Uint8Array | ContentFile,
+    format: ListFormatName | null,
+    isUrgent?: boolean,
+  ): Promise<ListReport>;
   /**
    * @param candidate accepted by `inspect` before
+   * @param isUrgent as of `inspect`
    * @throws AppError `CONTENT_DAMAGED`
    */
   compare(
     candidate: Uint8Array | ContentFile,
     format: ListFormatName,
     comparison: GateComparison,
+    isUrgent?: boolean,
   ): Promise<GateFindings>;
 }

@@ -12,6 +12,7 @@ import {
   secondsToNextUpdate,
   UPDATE_SECONDS_DEFAULT,
 } from '../lists/fetch/update-times.ts';
+import { isUrgentList } from '../store/canonical-list.ts';
 import type { SavedContent } from '../store/list-contents.ts';
 import type { ListState } from '../store/list-states.ts';
 import type { ListSourceRow } from '../store/list-versions.ts';
@@ -68,8 +69,7 @@ export function isResting({ phase }: ListSource): boolean {
 
 /** Whether it is to be put in force without delay. */
 export function isUrgent({ row }: Pick<ListSource, 'row'>): boolean {
-  const { gate, sealed } = row.stored.record;
-  return gate?.urgent === true || sealed === true;
+  return isUrgentList(row.stored.record);
 }
 
 /**

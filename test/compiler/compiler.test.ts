@@ -2,6 +2,10 @@ import { describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { Compiler } from '../../src/compiler/compiler.ts';
 import type { AskedName } from '../../src/lists/compare.ts';
 
+/** A look at so many octets is one that others may have to wait for. */
+const LARGE_OCTETS = 5 * 1024 * 1024;
+const LARGE = new Uint8Array(LARGE_OCTETS);
+
 test('many searches for evidence run one by one, and other jobs wait for one of them at most', async () => {
   const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
   const compiler = new Compiler({ entry, dataDir: '/nowhere' });
@@ -9,7 +13,7 @@ test('many searches for evidence run one by one, and other jobs wait for one of 
   const asked = [1, 2, 3].map(() => compiler.findEvidence(Uint8Array.of(0), ['adult']));
   // By now the first one has the thread.
   await Promise.resolve();
-  const look = compiler.inspect(Uint8Array.of(0), 'domains');
+  const look = compiler.inspect(LARGE, 'domains');
   const found = (await Promise.all(asked)).flat();
   expect(found.map(({ line }) => line)).toEqual([1, 3, 4]);
   expect(found.map(({ text }) => text)).toEqual(['1', '1', '1']);
@@ -20,7 +24,7 @@ test('a compilation goes before looks and searches that wait', async () => {
   const entry = new URL('../fixtures/counting-compiler.mjs', import.meta.url);
   const compiler = new Compiler({ entry, dataDir: '/nowhere' });
   onTestFinished(() => compiler.close());
-  const look = () => compiler.inspect(Uint8Array.of(0), 'domains');
+  const look = () => compiler.inspect(LARGE, 'domains');
   const profile = compiler.compileProfile([1, 2], 1, 0);
   const looks = [look(), look()];
   const compiled = compiler.compile([1, 2], null);
@@ -40,6 +44,11 @@ function openGate(gate: Int32Array, how: number): void {
   Atomics.notify(gate, 0);
 }
 
+/** At the beginning of a content of so many octets. */
+function aGate(octets: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(octets));
+}
+
 /** Jobs that wait at a gate each, and a clock that only the test moves. */
 function gatedJobs(count: number) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -49,7 +58,7 @@ function gatedJobs(count: number) {
     vi.useRealTimers();
     await compiler.close();
   });
-  const gates = Array.from({ length: count }, () => new Int32Array(new SharedArrayBuffer(4)));
+  const gates = Array.from({ length: count }, () => aGate(LARGE_OCTETS));
   const jobs = gates.map((gate) => compiler.inspect(new Uint8Array(gate.buffer), 'domains'));
   const open = (index: number, how: number): void => {
     openGate(gates[index]!, how);
@@ -89,6 +98,56 @@ test('a compilation waits for nobody who reads a list: it has a thread of its ow
   expect(await Promise.all(jobs)).toEqual([{ entries: 1 }, { entries: 2 }]);
   // Nobody is in its way any more.
   expect((await compiler.compile([1, 2], null)).revision).toBe(5);
+});
+
+describe('a look at a large list keeps waiting', () => {
+  const SCOPE = { category: 'adult', subdomains: null, except: [] };
+
+  /** A large look that runs and one that waits, and a content of so many octets with its gate open. */
+  function twoLargeLooks(octets: number) {
+    const { compiler, jobs, open } = gatedJobs(2);
+    const gate = aGate(octets);
+    openGate(gate, DONE);
+    return { compiler, jobs, open, content: new Uint8Array(gate.buffer) };
+  }
+
+  it('no small content', async () => {
+    const { compiler, jobs, open, content } = twoLargeLooks(4);
+    expect(await compiler.inspect(content, 'domains')).toEqual({ entries: 3 });
+    const comparison = { list: 'a', scope: SCOPE, before: null, approved: [] };
+    expect(await compiler.compare(content, 'domains', comparison)).toEqual({ entries: 4 });
+    open(0, DONE);
+    open(1, DONE);
+    expect(await Promise.all(jobs)).toEqual([{ entries: 1 }, { entries: 2 }]);
+  });
+
+  it('no sealed list and no urgent one, however large', async () => {
+    const { compiler, jobs, open, content } = twoLargeLooks(LARGE_OCTETS);
+    expect(await compiler.inspect(content, 'sealed')).toEqual({ entries: 3 });
+    expect(await compiler.inspect(content, 'domains', true)).toEqual({ entries: 4 });
+    const comparison = { list: 'a', scope: SCOPE, before: null, approved: [] };
+    expect(await compiler.compare(content, 'sealed', comparison)).toEqual({ entries: 5 });
+    expect(await compiler.compare(content, 'domains', comparison, true)).toEqual({ entries: 6 });
+    open(0, DONE);
+    open(1, DONE);
+    expect(await Promise.all(jobs)).toEqual([{ entries: 1 }, { entries: 2 }]);
+  });
+
+  it('a small content whose list was large before', async () => {
+    const { compiler, jobs, open, content } = twoLargeLooks(4);
+    const before = { content: LARGE, format: 'domains' as const, scope: SCOPE };
+    const comparison = { list: 'a', scope: SCOPE, before, approved: [] };
+    let isCompared = false;
+    const compared = compiler.compare(content, 'domains', comparison).then(() => {
+      isCompared = true;
+    });
+    // Comes after whatever else the thread for small contents has.
+    await compiler.inspect(content, 'domains');
+    expect(isCompared).toBe(false);
+    open(0, DONE);
+    open(1, DONE);
+    await Promise.all([...jobs, compared]);
+  });
 });
 
 describe('usage', () => {

@@ -134,3 +134,20 @@ test('an inspection that could not be made is no fault of the document', async (
   await expect(applied).rejects.toBe(stopping);
   expect(store.revision).toBe(0);
 });
+
+test('the inspector is told which lists are urgent', async () => {
+  const inspector = createInspector('/nowhere');
+  const told: (boolean | undefined)[] = [];
+  const store = await aStoreWith({
+    ...inspector,
+    inspect: (content, format, isUrgent) => {
+      told.push(isUrgent);
+      return inspector.inspect(content, format);
+    },
+  });
+  const [a, b] = listsWith(store, 'a', 'b');
+  const urgent = { ...b, category: 'court', gate: { urgent: true } };
+  const categories = [{ id: 'adult' }, { id: 'court', class: 'law' }];
+  await store.applyDocument({ categories, lists: [a, urgent] }, ACTOR);
+  expect(told).toEqual([false, true]);
+});
