@@ -85,14 +85,15 @@ export class DocumentWriter {
   ): Promise<ApplyResult> {
     const prepared = { ...(await this.#read(value)), isTrusted };
     const { document, looks } = prepared;
-    const written = untilLooked(async () => {
+    const attempt = async (): Promise<ApplyResult> => {
       if (document.lists !== null) {
         const ground = await this.#store.read(readGround);
         await looks.prepare(candidatesOf(document.lists, ground, isTrusted), ground);
       }
       return this.#store.write(context, (tx) => work(tx, prepared));
-    });
-    return written.finally(() => this.#store.discardContents(looks.unwanted));
+    };
+    const contents = (document.lists ?? []).flatMap(({ record }) => record.contentSha256 ?? []);
+    return this.#store.usingContents(contents, looks.unwanted, () => untilLooked(attempt));
   }
 
   /** As a part of a write: a document without lists. */

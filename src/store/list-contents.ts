@@ -4,7 +4,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -136,9 +136,10 @@ export class ListContents {
     }
   }
 
-  async remove(sha256: string): Promise<void> {
+  /** At once: who asks next whether it is there is not told that it is. */
+  remove(sha256: string): void {
     this.#held.delete(sha256);
-    await rm(this.pathOf(sha256), { force: true });
+    rmSync(this.pathOf(sha256), { force: true });
   }
 
   /** Removes files older than a day that no list names, and what a crash left half-written. */

@@ -112,7 +112,7 @@ export class ListVersions {
     { list, contentSha256, source, isStillSource = () => true }: ContentProposal,
   ): Promise<Proposal> {
     const looks = new ListLooks(this.#store.contents, this.#store.inspector);
-    const proposed = untilLooked(async () => {
+    const attempt = async (): Promise<Proposal> => {
       const candidateOf = ({ record }: StoredList): ListCandidate => {
         if (!isStillSource(record)) {
           throw new AppError('RESOURCE_UNKNOWN', `The list "${list}" is from elsewhere by now`);
@@ -137,8 +137,9 @@ export class ListVersions {
         }
         return proposal;
       });
-    });
-    return proposed.finally(() => this.#store.discardContents(looks.unwanted));
+    };
+    const contents = [contentSha256];
+    return this.#store.usingContents(contents, looks.unwanted, () => untilLooked(attempt));
   }
 
   /**

@@ -31,6 +31,9 @@ export class StoreAccess {
   readonly sealedApprovals: () => PeopleCount;
   #revision = 0;
   #lastWrite: Promise<unknown> = Promise.resolve();
+  /** Contents that writes under way are about, and how many each. */
+  readonly #contentUses = new Map<string, number>();
+  readonly #unwanted = new Set<string>();
 
   constructor(
     db: Db,
@@ -111,12 +114,40 @@ export class StoreAccess {
     }
   }
 
-  /** Takes contents off the disk, but for those that a list or a kept version names. */
-  async discardContents(sha256s: ReadonlySet<string>): Promise<void> {
-    if (sha256s.size === 0) return;
+  /**
+   * Runs a write that is about contents. Those that it says are unwanted are taken off the disk, but for
+   * those that a list or a kept version names, and once no other such write is about them.
+   */
+  async usingContents<Result>(
+    sha256s: readonly string[],
+    unwanted: ReadonlySet<string>,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    for (const sha256 of sha256s) this.#addUse(sha256, 1);
+    try {
+      return await work();
+    } finally {
+      for (const sha256 of unwanted) this.#unwanted.add(sha256);
+      for (const sha256 of sha256s) this.#addUse(sha256, -1);
+      await this.#discardUnwanted();
+    }
+  }
+
+  #addUse(sha256: string, count: number): void {
+    const uses = (this.#contentUses.get(sha256) ?? 0) + count;
+    if (uses === 0) this.#contentUses.delete(sha256);
+    else this.#contentUses.set(sha256, uses);
+  }
+
+  async #discardUnwanted(): Promise<void> {
+    if (this.#unwanted.size === 0) return;
     await this.inTurn(async () => {
-      const used = await readUsedContents(this.db);
-      for (const sha256 of sha256s) if (!used.has(sha256)) await this.contents.remove(sha256);
+      const named = await readUsedContents(this.db);
+      for (const sha256 of this.#unwanted) {
+        if (this.#contentUses.has(sha256)) continue;
+        if (!named.has(sha256)) this.contents.remove(sha256);
+        this.#unwanted.delete(sha256);
+      }
     });
   }
 

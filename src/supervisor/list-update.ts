@@ -83,7 +83,7 @@ export async function updateList(
   const waits: number[] = [];
   for (const attempt of attempts) {
     try {
-      const result = await attempt();
+      const result = await againWhereGone(attempt);
       if (result.outcome !== 'failed') return result;
       reasons.push(...result.reasons);
     } catch (error) {
@@ -104,6 +104,16 @@ export async function updateList(
   const isBusy = waits.length > 0 && waits.length === attempts.length;
   const waitSeconds = isBusy ? Math.min(...waits) : 0;
   return { outcome: 'failed', version: null, entries: null, reasons, mark: null, waitSeconds };
+}
+
+/** A content that came may be gone again: a sealed list was given the same text, and had it deleted. */
+async function againWhereGone(attempt: () => Promise<UpdateResult>): Promise<UpdateResult> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'CONTENT_UNKNOWN') throw error;
+    return attempt();
+  }
 }
 
 /** In the order in which they are asked. */

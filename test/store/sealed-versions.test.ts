@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { createInspector } from '../../src/lists/inspector.ts';
+import type { ContentInspector } from '../../src/store/list-report.ts';
 import type { Store, StoreOptions } from '../../src/store/store.ts';
 import { aSealedFile, SEALING } from '../support/sealed.ts';
 import { faultOf } from './a-household.ts';
@@ -16,9 +17,11 @@ const URL = 'https://court.example/list';
 async function aCourtStore(
   fields: object = { sealed: true },
   options: StoreOptions = {},
+  other: Partial<ContentInspector> = {},
 ): Promise<Store> {
   const dataDir = aDataFolder();
-  const store = await aListStore(createInspector(dataDir, [], SEALING), { dataDir, ...options });
+  const inspector = { ...createInspector(dataDir, [], SEALING), ...other };
+  const store = await aListStore(inspector, { dataDir, ...options });
   const categories = [{ id: 'court', class: 'law' }, { id: 'ads' }];
   const lists = [{ id: 'court', category: 'court', url: URL, ...fields }];
   await store.applyDocument({ categories, lists }, ANNA);
@@ -221,6 +224,29 @@ describe('a content that a sealed list does not take', () => {
     await propose(store, text);
     expect(store.contents.has(text)).toBe(true);
     await store.listVersions.requireReadable(text);
+  });
+
+  test.each([
+    ['stays where another list is about to get it', 'in-force', true],
+    ['is gone once the other list has not taken it either', 'refused', false],
+  ])('%s', async (_title, outcome, isThere) => {
+    let end = (): void => undefined;
+    const looked = new Promise<void>((resolve) => (end = resolve));
+    const { inspect } = createInspector('/nowhere');
+    const store = await aCourtStore(undefined, {}, {
+      inspect: async (content, format) => {
+        if (format !== 'sealed') await looked;
+        return inspect(content, format);
+      },
+    });
+    const text = isThere ? namesContent(store, manyNames(3)) : namesContent(store, ['no name']);
+    await store.applyDocument({ lists: [{ id: 'b', category: 'ads', url: URL }] }, ANNA);
+    const other = { list: 'b', contentSha256: text, source: URL };
+    const proposed = store.listVersions.propose(UPDATER, other);
+    expect((await propose(store, text)).outcome).toBe('refused');
+    end();
+    expect((await proposed).outcome).toBe(outcome);
+    expect(store.contents.has(text)).toBe(isThere);
   });
 });
 

@@ -308,6 +308,20 @@ describe('a list with an address', () => {
     expect(files()).toHaveLength(1);
   });
 
+  it('whose content a sealed list has deleted before it was proposed is fetched once more', async () => {
+    await using server = await startListServer(serve(LIST));
+    const { look, lists } = anUpdater();
+    lists.add({ id: 'ads', url: server.url('/') });
+    let refusals = 0;
+    lists.verdict = () => {
+      if (refusals++ === 0) throw new AppError('CONTENT_UNKNOWN', 'There is no content "1"');
+      return { outcome: 'in-force', version: 1 };
+    };
+    await look();
+    expect(lists.proposals).toHaveLength(2);
+    expect(lists.stateOf('ads')).toMatchObject({ failures: 0, lastError: null });
+  });
+
   it('that is held is told, and not fetched again before its time', async () => {
     await using server = await startListServer(serve(LIST, { etag: '"v2"' }));
     const { look, lists, logged, published, updater } = anUpdater();
