@@ -86,7 +86,11 @@ export function dueMsOf({ row, dueMs }: ListSource): number {
 /** Whether both are the same list, from the same source, with the same content. */
 export function isSameSource(one: ListSourceRow, other: ListSourceRow): boolean {
   const isSameContent = one.stored.contentSha256 === other.stored.contentSha256;
-  return isSameContent && isDeepStrictEqual(placesOf(one), placesOf(other));
+  return isSameContent && isFromSamePlaces(one, other);
+}
+
+export function isFromSamePlaces(one: ListSourceRow, other: ListSourceRow): boolean {
+  return isDeepStrictEqual(placesOf(one), placesOf(other));
 }
 
 /** @param random from 0 to 1, 1 excluded */

@@ -23,6 +23,7 @@ import {
   readListFile,
   REST_MS,
 } from '../lists/fetch/read-list-file.ts';
+import { sealedBody } from '../lists/fetch/sealed-body.ts';
 import type { ListRecord } from '../store/canonical-list.ts';
 import type { SavedContent } from '../store/list-contents.ts';
 import { countNames } from '../store/list-report.ts';
@@ -130,7 +131,9 @@ async function fromAddress(
   const validators = isKnown(row, url, tools) ? validatorsOf(row) : null;
   const isHttpAllowed = row.stored.record.allowHttp === true;
   const { fetch, onProgress } = tools;
-  const fetched = await fetchList({ url, isHttpAllowed, validators }, { ...fetch, onProgress });
+  const receive = receiverOf(row, fetch.receive);
+  const options = { ...fetch, receive, onProgress };
+  const fetched = await fetchList({ url, isHttpAllowed, validators }, options);
   if (fetched.kind === 'unchanged') return unchanged({ url, ...validatorsOf(row) });
   const { content, etag, lastModified } = fetched;
   return propose(row, content, describeUrlText(url), { url, etag, lastModified }, actor, tools);
@@ -143,26 +146,37 @@ async function fromFile(
   tools: UpdateTools,
 ): Promise<UpdateResult> {
   const stamp = isKnown(row, path, tools) ? (row.state.etag ?? null) : null;
-  const read = await readAtRest(path, stamp, tools);
+  const read = await readAtRest(row, path, stamp, tools);
   if (read.kind === 'unchanged') return unchanged({ url: path, ...validatorsOf(row) });
   const mark = { url: path, etag: read.stamp, lastModified: null };
   return propose(row, read.content, path, mark, actor, tools);
 }
 
 async function readAtRest(
+  row: ListSourceRow,
   path: string,
   stamp: string | null,
   { file, onProgress, pause }: UpdateTools,
 ): Promise<FileRead> {
+  const options = { ...file, receive: receiverOf(row, file.receive), onProgress };
+  const isSealed = isSealedRow(row);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await readListFile({ path, stamp }, { ...file, onProgress });
+      return await readListFile({ path, stamp, isSealed }, options);
     } catch (error) {
       const isChanging = error instanceof AppError && error.code === 'LIST_FILE_CHANGING';
       if (!isChanging || attempt === REST_ATTEMPTS) throw error;
     }
     await pause(REST_MS);
   }
+}
+
+function receiverOf(row: ListSourceRow, receive: FetchOptions['receive']): FetchOptions['receive'] {
+  return isSealedRow(row) ? (body) => receive(sealedBody(body)) : receive;
+}
+
+function isSealedRow({ stored }: ListSourceRow): boolean {
+  return stored.record.sealed === true;
 }
 
 async function propose(

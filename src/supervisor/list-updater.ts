@@ -26,6 +26,7 @@ import type { ListUpdateState, MetricSample } from './control-plane-contract.ts'
 import {
   createSource,
   dueMsOf,
+  isFromSamePlaces,
   isResting,
   isSameSource,
   isUrgent,
@@ -188,6 +189,8 @@ export class ListUpdater {
       return;
     }
     source.isOutdated = false;
+    // When the old path was to be looked at says nothing of the new one.
+    if (!isFromSamePlaces(row, source.row)) source.dueMs = null;
     // What an update notes meanwhile is newer than the state that was read.
     const isNewest = isResting(source) && runs.get(source) === source.runs;
     const state = isNewest ? row.state : source.row.state;

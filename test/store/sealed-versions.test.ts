@@ -232,11 +232,11 @@ describe('a content that a sealed list does not take', () => {
   ])('%s', async (_title, outcome, isThere) => {
     let end = (): void => undefined;
     const looked = new Promise<void>((resolve) => (end = resolve));
-    const { inspect } = createInspector('/nowhere');
+    const inspector = createInspector('/nowhere');
     const store = await aCourtStore(undefined, {}, {
       inspect: async (content, format) => {
         if (format !== 'sealed') await looked;
-        return inspect(content, format);
+        return inspector.inspect(content, format);
       },
     });
     const text = isThere ? namesContent(store, manyNames(3)) : namesContent(store, ['no name']);

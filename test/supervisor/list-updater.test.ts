@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AppError } from '../../src/lib/errors.ts';
 import { ListContents } from '../../src/store/list-contents.ts';
@@ -609,7 +610,8 @@ describe('updates', () => {
 
   it('of an urgent or a sealed list do not wait for two slow ones', async () => {
     await using server = await startListServer((request, socket) => {
-      if (!request.path.startsWith('/slow')) serve(LIST)(request, socket);
+      const text = request.path === '/police' ? 'SGSEALED' : LIST;
+      if (!request.path.startsWith('/slow')) serve(text)(request, socket);
     });
     const { updater, lists } = anUpdater();
     for (const id of ['slow-1', 'slow-2', 'a']) lists.add({ id, url: server.url(`/${id}`) });
@@ -823,6 +825,43 @@ describe('updates', () => {
   });
 });
 
+describe('a sealed list that is given a text', () => {
+  const REFUSED = 'the content is not sealed; valid: a sealed file';
+
+  it('by an address does not write it to the disk', async () => {
+    await using server = await startListServer(serve(LIST));
+    const { look, lists, files } = anUpdater();
+    lists.add({ id: 'court', url: server.url('/'), sealed: true });
+    await look();
+    expect([lists.proposals, files()]).toEqual([[], []]);
+    expect(lists.stateOf('court').lastError).toBe(`Fetching ${server.url('/')}: ${REFUSED}`);
+  });
+
+  it.each([
+    ['as it is', LIST],
+    ['packed', gzipSync(LIST)],
+  ])('by a file %s does not write it to the disk', async (_how, content) => {
+    const { look, lists, clock, folder, files } = anUpdater();
+    const path = join(folder, 'court.txt');
+    writeFileSync(path, content);
+    utimesSync(path, 0, 0);
+    lists.add({ id: 'court', file: path, sealed: true });
+    await look();
+    clock.nowMs += 60_000;
+    await look();
+    expect([lists.proposals, files()]).toEqual([[], []]);
+    expect(lists.stateOf('court').lastError).toBe(`Reading the list ${path}: ${REFUSED}`);
+  });
+
+  it('takes the sealed file when it comes', async () => {
+    await using server = await startListServer(serve('SGSEALED and more'));
+    const { look, lists } = anUpdater();
+    lists.add({ id: 'court', url: server.url('/'), sealed: true });
+    await look();
+    expect(lists.proposals).toEqual([expect.objectContaining({ text: 'SGSEALED and more' })]);
+  });
+});
+
 describe('a list that is a file', () => {
   function write(path: string, text: string, clock: TestClock): void {
     writeFileSync(path, text);
@@ -851,6 +890,18 @@ describe('a list that is a file', () => {
     clock.nowMs += 60_000;
     await look();
     expect(lists.proposals.at(-1)).toMatchObject({ text: 'three.example.org\n' });
+  });
+
+  it('that has got another path is read at once', async () => {
+    const { look, lists, clock, folder } = anUpdater();
+    const [path, other] = [join(folder, 'police.txt'), join(folder, 'customs.txt')];
+    write(path, LIST, clock);
+    write(other, 'three.example.org\n', clock);
+    lists.add({ id: 'police', file: path });
+    await look();
+    lists.add({ id: 'police', file: other });
+    await look();
+    expect(lists.proposals.at(-1)).toMatchObject({ source: other, text: 'three.example.org\n' });
   });
 
   it('is looked at soon after something has happened to it', async () => {

@@ -50,6 +50,7 @@ export const SEALED_NAMES_MAX = 1_048_576;
 export const SEALED_OCTETS_READ = ENTRIES_AT + SEALED_NAMES_MAX * ENTRY_OCTETS + 1;
 
 const MAGIC = 'SGSEALED';
+export const MAGIC_OCTETS = MAGIC.length;
 const SHA256_OCTETS = 32;
 /** So that a list of few names has a bit array that is nearly empty too. */
 const TAG_BITS_MIN = 12;

@@ -11,9 +11,11 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { normalize, sep } from 'node:path';
 import { Readable } from 'node:stream';
+import { MAGIC_OCTETS } from '../../blocklist/sealed/sealed-file.ts';
 import { AppError, messageOf } from '../../lib/errors.ts';
 import type { SavedContent } from '../../store/list-contents.ts';
-import { type BodyCounts, unpackBody } from './unpack-body.ts';
+import { requireSealed } from './sealed-body.ts';
+import { type BodyCounts, isGzip, unpackBody } from './unpack-body.ts';
 
 /** A file at rest has not been written to for so long. */
 export const REST_MS = 2_000;
@@ -24,6 +26,8 @@ export interface FileRequest {
   readonly path: string;
   /** What `stamp` was when the content that is there already was read, or null. */
   readonly stamp: string | null;
+  /** Of a text only the first octets are read. */
+  readonly isSealed: boolean;
 }
 
 export interface FileOptions {
@@ -49,7 +53,7 @@ export async function readListFile(request: FileRequest, options: FileOptions): 
     // A file of another machine may come from the future.
     if (Math.abs(options.wallMs() - before.changedMs) < REST_MS) throw changing(path);
     const counts: BodyCounts = { packed: 0, unpacked: 0, lines: 0 };
-    const content = await readThrough(file, before.size, counts, options).catch(
+    const content = await readContent(file, request, before.size, counts, options).catch(
       (error: unknown) => {
         throw error instanceof AppError ? error : failed(path, messageOf(error));
       },
@@ -59,6 +63,22 @@ export async function readListFile(request: FileRequest, options: FileOptions): 
   } finally {
     await file.close();
   }
+}
+
+async function readContent(
+  file: FileHandle,
+  { isSealed }: FileRequest,
+  packedTotal: number,
+  counts: BodyCounts,
+  options: FileOptions,
+): Promise<SavedContent> {
+  if (isSealed) {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(MAGIC_OCTETS), 0, MAGIC_OCTETS, 0);
+    const head = buffer.subarray(0, bytesRead);
+    // What is packed shows its first octets to whoever receives it.
+    if (!isGzip(head)) requireSealed(head);
+  }
+  return readThrough(file, packedTotal, counts, options);
 }
 
 async function readThrough(

@@ -92,12 +92,16 @@ async function* piecesFrom(
 }
 
 function createUnpacker(encoding: BodyEncoding, head: Uint8Array): Transform | null {
-  const [first = 0, second = 0] = head;
+  const [first = 0] = head;
   if (encoding === 'br') return createBrotliDecompress();
   // Some servers leave the header of zlib out (RFC 9110, section 8.4.1.2).
   if (encoding === 'deflate') return (first & 0x0f) === 8 ? createInflate() : createInflateRaw();
-  const isGzip = first === 0x1f && second === 0x8b;
-  return encoding === 'gzip' || isGzip ? createGunzip() : null;
+  return encoding === 'gzip' || isGzip(head) ? createGunzip() : null;
+}
+
+/** @param head the first octets of a file or a body */
+export function isGzip([first, second]: Uint8Array): boolean {
+  return first === 0x1f && second === 0x8b;
 }
 
 class Meter extends Transform {

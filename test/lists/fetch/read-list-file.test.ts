@@ -52,7 +52,7 @@ function aFile(path: string, content: string | Uint8Array = LIST): string {
 
 function read(path: string, options: Partial<FileOptions> = {}, stamp: string | null = null) {
   return readListFile(
-    { path, stamp },
+    { path, stamp, isSealed: false },
     {
       folders: [folder],
       bytesMax: 1_000_000,
@@ -83,6 +83,15 @@ describe('a list that is a file', () => {
 
   it('may be packed', async () => {
     expect(textOf(await read(aFile(join(folder, 'list.gz'), gzipSync(LIST))))).toBe(LIST);
+  });
+
+  it('that is no sealed file where one is wanted is not read through', async () => {
+    const receive = () => Promise.reject(new Error('it was read'));
+    const options = { folders: [folder], bytesMax: 1_000_000, receive, wallMs: () => Date.now() };
+    const path = aFile(join(folder, 'list.txt'));
+    const request = { path, stamp: null, isSealed: true };
+    const found = readListFile(request, { ...options, onProgress: () => undefined });
+    await expect(found).rejects.toThrow(`Reading the list ${path}: the content is not sealed`);
   });
 
   it('may be a link to a file below such a folder, and the folder a link itself', async () => {
