@@ -48,7 +48,9 @@ describe('the commands of publishers', () => {
     expect(statSync(at('ministry.key')).mode & 0o777).toBe(0o600);
     const before = readFileSync(at('list.key'), 'utf8');
     expect(before).toMatch(/^[0-9a-f]{64}\n$/);
-    expect(await run('new-key', at('list.key'))).toMatchObject({ code: 1 });
+    const refused = await run('new-key', at('list.key'));
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('list.key: the file is there already; valid: a new name');
     expect(readFileSync(at('list.key'), 'utf8')).toBe(before);
   });
 

@@ -924,7 +924,7 @@ describe('a list that is a file', () => {
       clock.nowMs += 60_000;
     }
     expect(logged).toHaveLength(1);
-    expect(logged[0]).toContain(`Reading the list ${path}: ENOENT`);
+    expect(logged[0]).toContain(`Reading the list ${path}: there is no such file`);
     expect((await updater.state('police')).failures).toBe(3);
     expect(updater.samples()).toContainEqual(
       expect.objectContaining({ name: 'stairgate_list_failures', value: 3 }),

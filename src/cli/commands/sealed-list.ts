@@ -189,6 +189,8 @@ function writeNew(path: string, text: string, mode: number): void {
   try {
     writeFileSync(path, text, { mode, flag: 'wx' });
   } catch (error) {
-    throw new AppError('FILE_UNWRITABLE', `Writing ${path}: ${messageOf(error)}`, { cause: error });
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const why = isThere ? 'the file is there already; valid: a new name' : messageOf(error);
+    throw new AppError('FILE_UNWRITABLE', `Writing ${path}: ${why}`, { cause: error });
   }
 }

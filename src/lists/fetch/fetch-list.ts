@@ -175,7 +175,7 @@ async function open(
     if (hops === REDIRECTS_MAX) {
       throw failed([request.url], `the server sends us on more than ${REDIRECTS_MAX} times`);
     }
-    url = parseListUrl(location, rules, url);
+    url = parseListUrl(location, rules, { url, words: `${wordsOfWay(way)}, which sent us on` });
   }
 }
 
@@ -346,12 +346,22 @@ function asFailure(way: Way, error: unknown, signal: AbortSignal): AppError {
 
 function wordsOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return `the header of the response has more than ${HEADER_BYTES_MAX} octets`;
+  }
+  // Of the parser of HTTP, in a header and behind the end of a body.
+  if (code.startsWith('HPE_')) {
+    return 'the response is no valid HTTP, or its body is longer than announced';
+  }
   // Of zlib, and of brotli.
   const isUnpacking = /^Z_|^ERR__|^ERR_BROTLI/.test(code);
   return isUnpacking ? `the packed body is damaged or cut (${messageOf(error)})` : messageOf(error);
 }
 
 function failed(way: Way, why: string): AppError {
-  const places = way.map(describeUrlText).join(', which sent us on to ');
-  return new AppError('LIST_FETCH_FAILED', `Fetching ${places}: ${why}`);
+  return new AppError('LIST_FETCH_FAILED', `${wordsOfWay(way)}: ${why}`);
+}
+
+function wordsOfWay(way: Way): string {
+  return `Fetching ${way.map(describeUrlText).join(', which sent us on to ')}`;
 }

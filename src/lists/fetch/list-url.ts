@@ -15,16 +15,25 @@ export interface UrlRules {
   readonly isPrivateAllowed: boolean;
 }
 
+/** Who sends us on. */
+export interface UrlOrigin {
+  /** What a relative address is relative to. */
+  readonly url: URL;
+  /** For the beginning of a fault. */
+  readonly words: string;
+}
+
 /**
  * @param text such as `https://lists.example.org/ads.txt`
- * @param base what a relative address is relative to
  * @throws AppError `LIST_URL_REFUSED`
  */
-export function parseListUrl(text: string, rules: UrlRules, base?: URL): URL {
+export function parseListUrl(text: string, rules: UrlRules, origin?: UrlOrigin): URL {
+  const refused = (shown: string, why: string): AppError =>
+    new AppError('LIST_URL_REFUSED', `${origin?.words ?? 'Fetching a list'}: ${shown} ${why}`);
   if (text.length > URL_LENGTH_MAX) throw refused('it', `is longer than ${URL_LENGTH_MAX}`);
   // A broken one is not quoted: who can say which part of it is the secret one.
-  if (!URL.canParse(text, base?.href)) throw refused('it', 'is no valid address');
-  const url = new URL(text, base);
+  if (!URL.canParse(text, origin?.url.href)) throw refused('it', 'is no valid address');
+  const url = new URL(text, origin?.url);
   url.hash = '';
   const shown = describeUrl(url);
   if (url.protocol === 'http:' && !rules.isHttpAllowed) {
@@ -63,8 +72,4 @@ export function isLiteral(url: URL): boolean {
 /** The host without the brackets of IPv6 and without the root's dot. */
 export function bareHost(url: URL): string {
   return url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-}
-
-function refused(shown: string, why: string): AppError {
-  return new AppError('LIST_URL_REFUSED', `Fetching a list: ${shown} ${why}`);
 }

@@ -128,7 +128,7 @@ async function openBelow(path: string, folders: readonly string[]): Promise<File
     if (error instanceof AppError) throw error;
     // Whether there is a file outside of the folders is nobody's business either.
     const isOutside = ![...folders, ...real].some((folder) => isInside(path, folder));
-    throw isOutside ? refused(path, folders) : failed(path, messageOf(error));
+    throw isOutside ? refused(path, folders) : failed(path, wordsOf(error));
   }
 }
 
@@ -162,6 +162,14 @@ function changing(path: string): AppError {
     'LIST_FILE_CHANGING',
     `Reading the list ${path}: it is being written; it is read when it rests`,
   );
+}
+
+function wordsOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : null;
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return 'there is no such file; it is read as soon as there is';
+  }
+  return code === 'EACCES' ? 'the server may not read it' : messageOf(error);
 }
 
 function failed(path: string, why: string): AppError {

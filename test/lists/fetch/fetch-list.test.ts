@@ -141,7 +141,7 @@ describe('a hostile server', () => {
         socket.write('HTTP/1.1 200 OK\r\n');
         flood(socket, Buffer.from('x-more: and more\r\n'));
       },
-      'Header',
+      'the header of the response has more than 16384 octets',
     ],
     [
       'a header that comes a letter at a time',
@@ -153,7 +153,7 @@ describe('a hostile server', () => {
     [
       'something that is no HTTP',
       (_request, socket) => socket.end('220 mail.example.org ESMTP\r\n'),
-      'Parse Error',
+      'the response is no valid HTTP, or its body is longer than announced',
     ],
     ['a connection that ends', (_request, socket) => socket.end(), 'socket hang up'],
     ['a reset', (_request, socket) => socket.resetAndDestroy(), 'ECONNRESET'],
@@ -187,14 +187,22 @@ describe('a hostile server', () => {
       body({ 'content-length': 1_000 }, LIST),
       `the connection ended after ${LIST.length} of 1000 octets`,
     ],
-    ['is longer than announced', body({ 'content-length': 16 }, LIST), 'Parse Error'],
+    [
+      'is longer than announced',
+      body({ 'content-length': 16 }, LIST),
+      'the response is no valid HTTP, or its body is longer than announced',
+    ],
     [
       'has two lengths',
       (_request, socket) =>
         socket.end(`HTTP/1.1 200 OK\r\ncontent-length: 16\r\ncontent-length: 32\r\n\r\n${LIST}`),
-      'Parse Error',
+      'the response is no valid HTTP, or its body is longer than announced',
     ],
-    ['has a length that is none', body({ 'content-length': 'many' }, LIST), 'Parse Error'],
+    [
+      'has a length that is none',
+      body({ 'content-length': 'many' }, LIST),
+      'the response is no valid HTTP, or its body is longer than announced',
+    ],
     [
       'ends in the middle of a chunk',
       body({ 'transfer-encoding': 'chunked' }, `40\r\n${LIST}`),
@@ -384,6 +392,7 @@ describe('redirects', () => {
     const options = { isPrivateAllowed: false };
     const fault = await faultOf(server.url('/', 'lists.example.org'), options);
     expect(fault).toContain(words);
+    expect(fault).toContain(`Fetching http://lists.example.org:${server.port}/`);
     expect(fault).not.toContain('secret');
     expect(server.requests).toHaveLength(1);
   });

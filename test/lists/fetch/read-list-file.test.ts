@@ -142,7 +142,7 @@ describe('a list that is a file', () => {
   });
 
   it.each([
-    ['is not there', () => join(folder, 'nothing'), 'ENOENT'],
+    ['is not there', () => join(folder, 'nothing'), 'there is no such file'],
     ['is a folder', () => folder + '/.', 'lists may be in'],
     [
       'is a folder below',
