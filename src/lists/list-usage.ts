@@ -9,10 +9,13 @@
  */
 
 import { BUILD_LIST, BUILD_SET, BuildTable } from '../blocklist/build-table.ts';
-import { coverageOf, guessNames, NAMES_MAX } from '../blocklist/compile.ts';
+import { type CompileList, coverageOf, guessNames, NAMES_MAX } from '../blocklist/compile.ts';
+import { readWhole } from '../blocklist/formats/list-window.ts';
 import { LIST_FORMATS } from '../blocklist/formats/parse-list.ts';
+import { HashIndex } from '../blocklist/hash-index.ts';
+import { MANIFEST_OCTETS, readManifest } from '../blocklist/sealed/sealed-file.ts';
 import { NAME_BYTES_MAX, writeName } from '../dns/name.ts';
-import { createSuffixHashes, hashSuffixes } from '../dns/suffix-hashes.ts';
+import { createSuffixHashes, hashSuffixes, type SuffixHashes } from '../dns/suffix-hashes.ts';
 import { AppError } from '../lib/errors.ts';
 import type { HashSeed } from '../lib/half-siphash.ts';
 import type { CompileListSource } from '../store/compile-input.ts';
@@ -41,7 +44,9 @@ export const NOTHING_ASKED: AskedTotals = { often: [], seldom: [], queriesASeldo
 export interface ListUsage {
   readonly list: string;
   readonly category: string;
-  /** Distinct names that no gate refuses. */
+  /** Nobody sees its names: `unique`, `hits` and `overlaps` say nothing of it. */
+  readonly sealed: boolean;
+  /** Distinct names that no gate refuses and no correction takes out. */
   readonly names: number;
   /** Of these: names that no other list of the category has. */
   readonly unique: number;
@@ -69,12 +74,17 @@ export function readUsage(sources: readonly CompileListSource[], asked: AskedTot
   const sets = new ListSets(lists.length);
   const reader = new UsageReader(opened, seed, sets, asked);
   const hits = opened.map((one, index) => reader.read(one, index));
+  const sealedNames = opened.map(({ list }) => countSealed(list));
   const shares = lists.map((_, index) => sets.shareOf(index, lists));
   return {
     askedNames: asked.often.length + new Set(asked.seldom).size,
-    lists: lists.map(({ id, category }, index) => {
+    lists: lists.map(({ id, category, format }, index) => {
       const { names, unique, overlaps } = shares[index] ?? { names: 0, unique: 0, overlaps: [] };
-      return { list: id, category, names, unique, hits: hits[index] ?? 0, overlaps };
+      const sealed = format === 'sealed';
+      return {
+        ...{ list: id, category, sealed, names: sealed ? (sealedNames[index] ?? 0) : names },
+        ...{ unique, hits: hits[index] ?? 0, overlaps },
+      };
     }),
   };
 }
@@ -105,6 +115,7 @@ class UsageReader {
   /** @returns how often names that the list covers were asked for */
   read({ list, refuseDamage }: OpenedList, index: number): number {
     const hashes = this.#hashes;
+    const corrections = this.#correctionsOf(list);
     this.#watched.startList(list);
     this.#sets.startList(index);
     LIST_FORMATS[list.format].parse(list.content, {
@@ -112,6 +123,7 @@ class UsageReader {
         hashSuffixes(hashes, this.#seed, name, 0);
         const { labelCount } = hashes;
         if (this.#gate(name, length, labelCount) !== null) return;
+        if (corrections !== null && isAtOrBelow(hashes, corrections)) return;
         this.#watched.noteEntry(hashes, coverageOf(list, lineCoverage));
         this.#noteName(hashes.low[labelCount] ?? 0, hashes.high[labelCount] ?? 0, index);
       },
@@ -123,6 +135,17 @@ class UsageReader {
     });
     refuseDamage();
     return this.#hitsOf(this.#watched.endList());
+  }
+
+  /** What `except` takes out; null: nothing. */
+  #correctionsOf({ except = [] }: CompileList): HashIndex | null {
+    if (except.length === 0) return null;
+    const index = new HashIndex();
+    for (const text of except) {
+      hashSuffixes(this.#hashes, this.#seed, wireOf(text), 0);
+      index.findOrAdd(this.#hashes, this.#hashes.labelCount);
+    }
+    return index;
   }
 
   #hitsOf(covered: readonly number[]): number {
@@ -215,6 +238,20 @@ class ListSets {
     this.#steps.set(set, number);
     return number;
   }
+}
+
+function isAtOrBelow(hashes: SuffixHashes, names: HashIndex): boolean {
+  for (let suffix = 1; suffix <= hashes.labelCount; suffix++) {
+    if (names.find(hashes, suffix) >= 0) return true;
+  }
+  return false;
+}
+
+/** By what a sealed list says of itself. */
+function countSealed({ format, content }: CompileList): number {
+  if (format !== 'sealed') return 0;
+  const manifest = readWhole(content, MANIFEST_OCTETS);
+  return manifest.length < MANIFEST_OCTETS ? 0 : readManifest(manifest).names;
 }
 
 /** Empty where the text is no name. */

@@ -423,7 +423,10 @@ describe('the routes', () => {
   test('what each list is good for can be read', async () => {
     const { ask, controlPlane } = await anApi();
     const overlaps = [{ list: 'b', names: 3 }];
-    const usage = { list: 'a', category: 'adult', names: 9, unique: 6, hits: 40, overlaps };
+    const usage = {
+      ...{ list: 'a', category: 'adult', sealed: false, names: 9 },
+      ...{ unique: 6, hits: 40, overlaps },
+    };
     controlPlane.usage = { lists: [usage], askedNames: 7 };
     const answer = await ask('GET', '/api/v1/lists/usage');
     expect([answer.statusCode, answer.json()]).toEqual([200, { items: [usage], askedNames: 7 }]);

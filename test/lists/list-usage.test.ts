@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -12,6 +12,7 @@ import {
   type UsageReport,
 } from '../../src/lists/list-usage.ts';
 import type { CompileListSource } from '../../src/store/compile-input.ts';
+import { aSealedFile } from '../support/sealed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stairgate-usage-'));
 afterAll(() => {
@@ -60,6 +61,23 @@ describe('usage', () => {
     expect(of(report, 'b')).toMatchObject({ names: 1, unique: 0 });
     // Two lists share its names, but of another category.
     expect(of(report, 'c')).toMatchObject({ names: 3, unique: 3 });
+  });
+
+  test('leaves out names that a correction takes out, and all below them', () => {
+    const content = 'one.example\na.two.example\ntwo.example\n';
+    const corrected = aSource('d', 'adult', content, { except: ['two.example'] });
+    expect(of(readUsage([corrected], NOTHING_ASKED), 'd')).toMatchObject({ names: 1, unique: 1 });
+  });
+
+  test('counts the digests of a sealed list', () => {
+    const source = aSource('court', 'court', '', { format: 'sealed' });
+    writeFileSync(source.contentPath, aSealedFile('one.example\ntwo.example\n'));
+    const contentSha256 = createHash('sha256')
+      .update(readFileSync(source.contentPath))
+      .digest('hex');
+    const report = readUsage([{ ...source, contentSha256 }, ...lists], NOTHING_ASKED);
+    expect(of(report, 'court')).toMatchObject({ sealed: true, names: 2 });
+    expect(of(report, 'a').sealed).toBe(false);
   });
 
   test('attributes asked names to each list that covers them', () => {

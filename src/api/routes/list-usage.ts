@@ -7,7 +7,8 @@ import type { ApiInstance } from '../api-instance.ts';
 const UsageSchema = Type.Object({
   list: Type.String(),
   category: Type.String(),
-  names: Type.Integer({ description: 'distinct names' }),
+  sealed: Type.Boolean({ description: 'true: unique, hits and overlaps say nothing' }),
+  names: Type.Integer({ description: 'distinct names; those that except takes out left out' }),
   unique: Type.Integer({ description: 'of these: in no other list of the category' }),
   hits: Type.Integer({
     description:

@@ -30,12 +30,12 @@ export function addListUsageCommand(program: Command, output: Output): void {
 }
 
 function describe({ items, askedNames }: Answer): string {
-  const rows = items.map(({ list, category, names, unique, hits, overlaps: [most] }) => [
+  const rows = items.map(({ list, category, sealed, names, unique, hits, overlaps: [most] }) => [
     list,
     category,
     String(names),
-    `${unique} (${shareOf(unique, names)})`,
-    String(hits),
+    sealed ? '-' : `${unique} (${shareOf(unique, names)})`,
+    sealed ? '-' : String(hits),
     most === undefined ? '-' : `${most.list} ${most.names} (${shareOf(most.names, names)})`,
   ]);
   const table = formatTable(
