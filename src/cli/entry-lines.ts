@@ -23,26 +23,41 @@ const LINE = new RegExp(String.raw`^(\S+)(?:\s+#\s*(?:until (${TIME})(?::|$))?(.
 /** @throws AppError `ENTRIES_INVALID` with every fault */
 export function parseEntryLines(text: string): EntryLine[] {
   const faults: string[] = [];
-  const entries = text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .flatMap((raw, index) => {
-      const line = raw.trim();
-      if (line === '' || line.startsWith('#')) return [];
-      const match = LINE.exec(line);
-      if (match === null) {
-        faults.push(`line ${index + 1}: more than a name; valid: such as "bad.example # why"`);
-        return [];
-      }
-      const [, name = '', until = null, comment = ''] = match;
-      if (!COMMENT.test(comment)) {
-        faults.push(`line ${index + 1}: the comment has control characters; valid: text`);
-        return [];
-      }
-      return [{ name, comment: comment.trim(), until }];
-    });
+  const entries = entryLinesOf(text).flatMap(({ line, number }) => {
+    const match = LINE.exec(line);
+    if (match === null) {
+      faults.push(`line ${number}: more than a name; valid: such as "bad.example # why"`);
+      return [];
+    }
+    const [, name = '', until = null, comment = ''] = match;
+    if (!COMMENT.test(comment)) {
+      faults.push(`line ${number}: the comment has control characters; valid: text`);
+      return [];
+    }
+    return [{ name, comment: comment.trim(), until }];
+  });
   if (faults.length === 0) return entries;
   throw new AppError('ENTRIES_INVALID', 'Reading the entries: not every line is one', { faults });
+}
+
+/** What the API says of entries, with the lines of the file that they came from. */
+export function withLines(faults: readonly string[], text: string): string[] {
+  const lines = entryLinesOf(text);
+  return faults.map((fault) =>
+    fault.replace(/^add\[(\d+)\](?:\.\w+)?/, (path, index) => {
+      const line = lines[Number(index)];
+      return line === undefined ? path : `line ${line.number}`;
+    }),
+  );
+}
+
+/** Lines with an entry, from number 1. */
+function entryLinesOf(text: string): { readonly line: string; readonly number: number }[] {
+  return text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .map((raw, index) => ({ line: raw.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '' && !line.startsWith('#'));
 }
 
 export function formatEntryLine({ name, comment, until }: EntryLine): string {

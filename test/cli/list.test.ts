@@ -127,4 +127,8 @@ test('entries of an own list are added, imported, exported and removed', async (
     code: 1,
     err: expect.stringContaining('line 1: more than a name') as string,
   });
+  writeFileSync(file, '\uFEFF# ours\n\ngood.example\n-.example.\\000\ncom\n');
+  const bad = await run('list', 'entry', 'import', 'ours', file);
+  expect(bad.err).toMatch(/line 4: /);
+  expect(bad.err).not.toContain('add[');
 });

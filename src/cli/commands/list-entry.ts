@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { AppError, messageOf } from '../../lib/errors.ts';
-import { type EntryLine, formatEntryLine, parseEntryLines } from '../entry-lines.ts';
+import { type EntryLine, formatEntryLine, parseEntryLines, withLines } from '../entry-lines.ts';
 import { addClientOptions, clientOf } from '../options.ts';
 import type { PageFlags, ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
@@ -66,12 +66,18 @@ export function addListEntryCommand(list: Command, output: Output): void {
     .option('--replace', 'also take away what the file does not name')
     .action(
       async (id: string, file: string, flags: ServeOptions & { readonly replace?: boolean }) => {
-        const add = parseEntryLines(readText(file)).map(({ name, comment, until }) => ({
+        const text = readText(file);
+        const add = parseEntryLines(text).map(({ name, comment, until }) => ({
           name,
           comment,
           ...(until === null ? {} : { until }),
         }));
-        await edit(flags, id, { add, replace: flags.replace === true }, output);
+        const body = { add, replace: flags.replace === true };
+        await edit(flags, id, body, output).catch((error: unknown) => {
+          if (!(error instanceof AppError)) throw error;
+          const { code, message, faults } = error;
+          throw new AppError(code, message, { faults: withLines(faults, text), cause: error });
+        });
       },
     );
   addClientOptions(entry.command('export'))
