@@ -92,6 +92,15 @@ describe('list add', () => {
     });
   });
 
+  test('gives feeds, whose names come and go, wider limits of the gate', async () => {
+    const { run: command, store } = await aServer();
+    for (const id of ['urlhaus', 'ut1-gambling']) await command('list', 'add', id);
+    const lists = await store.lists();
+    const limits = { shrinkPercentMax: 60, growthPercentMax: 100 };
+    expect(lists.get('urlhaus')?.record.gate).toEqual(limits);
+    expect(lists.get('ut1-gambling')?.record.gate).toBeUndefined();
+  });
+
   test('leaves alone what is there under the id, and says what else to do', async () => {
     const { run: command, store } = await aServer();
     await command('list', 'add', 'ut1-gambling', '--id', 'adult-a');

@@ -13,6 +13,10 @@ import type { ServeOptions } from '../options.ts';
 import { formatTable } from '../output.ts';
 import type { Output } from '../output.ts';
 
+const DAY_SECONDS = 86_400;
+/** Of what is worth asking oftener than daily: feeds, whose names come and go. */
+const FEED_LIMITS = { shrinkPercentMax: 60, growthPercentMax: 100 };
+
 interface CatalogFlags {
   readonly category?: string;
   readonly json?: boolean;
@@ -74,7 +78,11 @@ async function create(client: ApiClient, path: string, body: object, id: string)
 /** The document of a list that is fetched from the source. */
 function listOf(source: CatalogSource, category: string | undefined): object {
   const { url, mirrors, format, updateSeconds } = source;
-  return { category, format, url, ...(mirrors === undefined ? {} : { mirrors }), updateSeconds };
+  return {
+    ...{ category, format, url, updateSeconds },
+    ...(mirrors === undefined ? {} : { mirrors }),
+    ...(updateSeconds < DAY_SECONDS ? { gate: FEED_LIMITS } : {}),
+  };
 }
 
 /** @throws AppError `SOURCE_UNKNOWN` */
