@@ -8,6 +8,7 @@ import { createMask } from '../../src/blocklist/category.ts';
 import {
   addSealedCategories,
   createSealedLists,
+  SEEN_SLOTS,
 } from '../../src/blocklist/sealed/look-up-sealed.ts';
 import {
   createSealedSection,
@@ -24,8 +25,8 @@ import { listNames } from './names.ts';
 const UNLISTED = 500_000;
 const SIZES = [20_000, 100_000];
 const ROUND = 500;
-/** Slots of those that remember names, less one. */
-const SEEN_LAST = 32_767;
+/** Of those that remember names. */
+const SEEN_LAST = SEEN_SLOTS - 1;
 const SEED: HashSeed = [1, 2];
 
 const all = listNames(UNLISTED + Math.max(...SIZES));

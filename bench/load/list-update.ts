@@ -35,16 +35,22 @@ export async function runListUpdateOnce(
   const tell = update(names);
   const load = await startSources(server.port, queriesPath, {
     ...{ mode: { rate: queriesPerSecond }, sources: 1 },
-    ...{ seconds: UPDATE_SECONDS_MAX + 2 * CALM_MS, intervalMs: INTERVAL_MS },
+    ...{ seconds: UPDATE_SECONDS_MAX + (2 * CALM_MS) / 1000, intervalMs: INTERVAL_MS },
   });
   try {
     await setTimeout(CALM_MS);
     const fromMs = Date.now();
     const deadlineMs = fromMs + UPDATE_SECONDS_MAX * 1000;
     const nameOf = (attempt: number): string => `probe${attempt}.${newName}`;
-    const isOver = (): boolean => Date.now() > deadlineMs;
+    let isOver = false;
     // Some say that they are done before the list is in force, some afterwards.
-    await Promise.all([tell(), awaitAnswer(server.port, nameOf, RCODE_NXDOMAIN, isOver)]);
+    await Promise.all([
+      tell().catch((error: unknown) => {
+        isOver = true;
+        throw error;
+      }),
+      awaitAnswer(server.port, nameOf, RCODE_NXDOMAIN, () => isOver || Date.now() > deadlineMs),
+    ]);
     const toMs = Date.now();
     await setTimeout(CALM_MS);
     load.stop();

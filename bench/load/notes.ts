@@ -19,9 +19,8 @@ calls, in batches as ours, is the floor. Its answers are as long as ours are on 
   31.7 octets an address, which a test holds.
 - **Changes.** Main and background threads give way to the worker (ADR 0014); with two cores the other one is the
   load's, so what its queries wait there counts too. The load drops what it is late with (\`not sent\`).
-- **Overload.** Packets that find the receive buffer full cost the kernel work on the worker's core, and each
-  second here has a write that compiles and publishes.
-- **A killed worker.** Its clients get no answer until it is replaced, and its cache is cold then.`,
+- **A killed worker.** Here both share the core with each other and with the start of the successor, which takes a third
+  of a second of it; the cache of that one is cold then.`,
   mixes: `As much load as is answered, 128 queries in flight on 8 sockets. The faster servers are not busy all the
 time here: dnsperf needs more CPU time a query than they do, and their batches are shorter for it. Queries a
 second say more about dnsperf than about them.`,

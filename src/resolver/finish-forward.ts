@@ -120,20 +120,31 @@ export function serveStale(
  * the resolver's view, so it works on a view of its own.
  */
 export function giveUpOldest(resolver: Resolver): void {
+  while (giveUpOne(resolver));
+}
+
+/**
+ * Makes room for a client: one of those that wait for the question that has waited longest gets SERVFAIL.
+ * A question that nobody waits for any more is given up with it.
+ * @returns false where that was the last one
+ */
+export function giveUpOne(resolver: Resolver): boolean {
   const { pending, view, limit } = resolver;
   const question = pending.oldest;
   assert(question >= 0, 'whoever waits for an upstream, waits on a question');
-  resolver.view = resolver.lateView;
-  for (let waiter = takeWaiter(pending, question); waiter >= 0;) {
+  const waiter = takeWaiter(pending, question);
+  if (waiter >= 0) {
+    resolver.view = resolver.lateView;
     count(resolver.counters, COUNT_GIVEN_UP);
     restore(resolver, question, waiter);
     send(resolver, waiter, answerServerFailure(resolver, EDE_NONE));
     releaseWaiter(pending, waiter);
-    waiter = takeWaiter(pending, question);
+    resolver.view = view;
+    resolver.limit = limit;
   }
+  if (pending.firstWaiter[question]! >= 0) return true;
   closePending(pending, question);
-  resolver.view = view;
-  resolver.limit = limit;
+  return false;
 }
 
 function endInFailure(

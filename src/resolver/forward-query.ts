@@ -7,11 +7,12 @@
 import { EDE_NONE, FLAG_CD } from '../dns/constants.ts';
 import { ANSWERED_LATER, type PacketBatch } from '../lib/packet-batch.ts';
 import { answerOverLimit, answerServerFailure } from './answer.ts';
-import { giveUpOldest } from './finish-forward.ts';
+import { giveUpOldest, giveUpOne } from './finish-forward.ts';
 import {
   addWaiter,
   findPending,
   handleOf,
+  hasQuestionRoom,
   hasRoom,
   isClientAtLimit,
   openPending,
@@ -35,8 +36,9 @@ export function forwardQuery(resolver: Resolver, batch: PacketBatch, slot: numbe
   while (!hasRoom(pending, parked)) {
     // Thousands wait for this very question: they get its answer, and only the newcomer does not.
     if (parked >= 0 && parked === pending.oldest) return answerServerFailure(resolver, EDE_NONE);
-    // The oldest may have no client whose place would be free now.
-    giveUpOldest(resolver);
+    // What is short: a place for a client is one client's, who may be one of those thousands.
+    if (hasQuestionRoom(pending, parked)) giveUpOne(resolver);
+    else giveUpOldest(resolver);
     parked = findPending(pending, question, group);
   }
   const isJoined = parked >= 0;

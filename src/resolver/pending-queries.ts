@@ -9,9 +9,10 @@
  * Identical questions are joined: one query upstream, however many clients ask (RFC 5452, section
  * 5: no birthday attack). Each waiter keeps its own ID, question, EDNS and profile number; its name is
  * another than that of the slot where safe search asks for the target of what was asked.
- * All memory is allocated at the start; when it is used up, the question that has waited longest
- * is given up, never one that can be answered at once, nor one for a client that joins it. Question slots are named by a handle that
- * holds a generation, so that an answer which comes too late meets no later question.
+ * All memory is allocated at the start. When it is used up, the question that has waited longest is given
+ * up for a new one, and one of its clients for a client more; never who can be answered at once. Question
+ * slots are named by a handle that holds a generation, so that an answer which comes too late meets no
+ * later question.
  */
 
 import { copyBytes, writeUint16 } from '../lib/bytes.ts';
@@ -201,7 +202,12 @@ export function closePending(pending: PendingQueries, slot: number): void {
 
 /** True where one more client fits, on a question that waits already or, with −1, on a new one. */
 export function hasRoom(pending: PendingQueries, slot: number): boolean {
-  return pending.freeWaiter !== NONE && (slot !== NONE || pending.freePending !== NONE);
+  return pending.freeWaiter !== NONE && hasQuestionRoom(pending, slot);
+}
+
+/** True where the question waits already or, with −1, a new one fits. */
+export function hasQuestionRoom(pending: PendingQueries, slot: number): boolean {
+  return slot !== NONE || pending.freePending !== NONE;
 }
 
 /** A positive 31-bit number that names this slot until it is closed. */

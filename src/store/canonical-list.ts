@@ -9,7 +9,7 @@ import { formatEndpoint, parseEndpoint } from '../lib/endpoint.ts';
 import { quote } from '../lib/quote.ts';
 import { canonicalNames } from './canonical-settings.ts';
 import type { ListDocument } from './document.ts';
-import { canonicalName, isPublicSuffix } from './rule-name.ts';
+import { canonicalName } from './rule-name.ts';
 
 export interface ListGateRecord {
   readonly shrinkPercentMax?: number;
@@ -125,7 +125,7 @@ function canonicalSettings(document: ListDocument, path: string, faults: string[
   const addressOf = (text: string, field: string): string =>
     canonicalAddress(text, isHttpAllowed, `${path}.${field}`, faults);
   const limits = canonicalGate(gate ?? {});
-  const except = canonicalExcept(document.except ?? [], `${path}.except`, faults);
+  const except = canonicalNames(document.except ?? [], `${path}.except`, faults);
   if (file !== undefined && !file.startsWith('/')) {
     faults.push(`${path}.file: ${quote(file)} is not valid; valid: an absolute path of the server`);
   }
@@ -145,18 +145,6 @@ function canonicalSettings(document: ListDocument, path: string, faults: string[
     ...(document.approvals === 2 ? { approvals: 2 } : {}),
     ...(except.length === 0 ? {} : { except }),
   };
-}
-
-/** A public suffix would open whatever comes to be listed below it, and nobody would see it. */
-function canonicalExcept(texts: readonly string[], path: string, faults: string[]): string[] {
-  for (const [index, text] of texts.entries()) {
-    const name = canonicalName(text);
-    if (name === null || !isPublicSuffix(name)) continue;
-    faults.push(
-      `${path}[${index}]: ${quote(text)} is not valid; valid: a name, but for a public suffix such as co.uk`,
-    );
-  }
-  return canonicalNames(texts, path, faults);
 }
 
 /** `path` is no source of the server: `apply` uploads what it names. */

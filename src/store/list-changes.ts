@@ -6,6 +6,7 @@
  */
 
 import { AppError } from '../lib/errors.ts';
+import { quote } from '../lib/quote.ts';
 import type { AuditEntry } from './audit.ts';
 import { type ListRecord, type PeopleCount, settingsOf } from './canonical-list.ts';
 import {
@@ -35,6 +36,7 @@ import {
 import { type ListVersion, readVersions, updateVersion } from './list-version-rows.ts';
 import type { Placed } from './read-document.ts';
 import type { StoredList } from './records.ts';
+import { isPublicSuffix } from './rule-name.ts';
 import { sealingFault } from './sealed-checks.ts';
 import type { Db } from './schema.ts';
 import { isPerson } from './tokens.ts';
@@ -114,6 +116,7 @@ export async function judgeLists(
       looks.leaveOut(record, stored, record.contentSha256);
       continue;
     }
+    checkExceptions(placed, stored, faults);
     if (candidate === undefined) checkWaiting(placed, stored, versions, false, faults);
     if (candidate === undefined) continue;
     if (!looks.hasContent(candidate)) {
@@ -190,9 +193,28 @@ function withContentOf(
     ...(format === undefined ? {} : { format }),
     ...(after.contentSha256 === undefined ? {} : { contentSha256 }),
     ...(origin === undefined ? {} : { origin }),
-    ...settingsOf(after),
+    // Fewer people with the next write: this one waits for as many as the list asks for.
+    ...settingsOf(before.approvals === 2 ? { ...after, approvals: 2 } : after),
   };
   return withScope(kept, scopeOf(before));
+}
+
+/**
+ * A public suffix would open whatever comes to be listed below it, and nobody would see it. One that the list
+ * has already stays until it is left out: an export shall apply, and an appeal cannot leave it out.
+ */
+function checkExceptions(
+  { record: { except = [] }, path }: Placed<ListRecord>,
+  stored: StoredList | undefined,
+  faults: string[],
+): void {
+  const before = stored?.record.except ?? [];
+  for (const name of except) {
+    if (before.includes(name) || !isPublicSuffix(name)) continue;
+    faults.push(
+      `${path}.except: ${quote(name)} is not valid; valid: a name, but for a public suffix such as co.uk`,
+    );
+  }
 }
 
 /**

@@ -44,6 +44,8 @@ export interface Judgement {
   readonly same: ListVersion | null;
 }
 
+const UNPROTECTED_ALL = 'none of its names would be protected any longer';
+
 /** An own list changes by hand, name by name: percentages of ten names mean nothing. */
 const OWN_LIMITS = {
   // Corrections open names that are no entries, so more than all of them.
@@ -96,6 +98,7 @@ export function judgeCandidate(
   const held = same.find((one) => one.state === 'held' && hasScopeOf(one, record)) ?? null;
   if (isTrusted) return { outcome: 'in-force', reasons: [], same: held };
   const reasons = reasonsToHold(record, findings, stored, sealedApprovals);
+  if (isEmptied(contentSha256, stored)) reasons.push(UNPROTECTED_ALL);
   const words = stored === undefined ? null : scopeWords(scopeOf(stored.record), scopeOf(record));
   if (reasons.length > 0 && words !== null) reasons.unshift(words);
   return { outcome: reasons.length === 0 ? 'in-force' : 'held', reasons, same: held };
@@ -144,9 +147,15 @@ function reasonsToHold(
   ];
 }
 
+/** An own list without entries has no content, and so nothing to compare. */
+function isEmptied(contentSha256: string, stored: StoredList | undefined): boolean {
+  if (stored === undefined || stored.record.category !== PROTECTED_CATEGORY) return false;
+  return contentSha256 === '' && stored.contentSha256 !== '';
+}
+
 /** Well-known names that what comes into force newly blocks, since it is a first version or urgent. */
 export function popularInForce({ outcome }: Judgement, { findings }: ListLook): readonly string[] {
-  if (outcome !== 'in-force' || findings === null) return [];
+  if (outcome === 'held' || outcome === 'refused' || findings === null) return [];
   return findings.popular.map(({ name }) => name);
 }
 

@@ -143,11 +143,18 @@ export class StoreAccess {
     if (this.#unwanted.size === 0) return;
     await this.inTurn(async () => {
       const named = await readUsedContents(this.db);
+      const faults: unknown[] = [];
       for (const sha256 of this.#unwanted) {
         if (this.#contentUses.has(sha256)) continue;
-        if (!named.has(sha256)) this.contents.remove(sha256);
+        // Of one that cannot be removed only this write tells; it goes with what nobody names, after a day.
         this.#unwanted.delete(sha256);
+        try {
+          if (!named.has(sha256)) this.contents.remove(sha256);
+        } catch (error) {
+          faults.push(error);
+        }
       }
+      if (faults.length > 0) throw faults[0];
     });
   }
 

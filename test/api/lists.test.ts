@@ -153,7 +153,7 @@ test('a correction is no public suffix, whoever writes it', async () => {
     await ask('POST', '/api/v1/apply', { document: { lists: [{ id: 'ours', ...list }] } }),
   ]) {
     expect(codeOf(answer)).toEqual([422, 'DOCUMENT_INVALID']);
-    expect(answer.body).toContain('except[0]: \\"co.uk\\" is not valid');
+    expect(answer.body).toContain('except: \\"co.uk\\" is not valid');
   }
 });
 

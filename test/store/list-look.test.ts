@@ -38,7 +38,10 @@ function aSlowInspector() {
     return createInspector('/nowhere').inspect(content, format);
   };
   const fake = new FakeInspector();
-  const compare: ContentInspector['compare'] = (...asked) => fake.compare(...asked);
+  const compare: ContentInspector['compare'] = (...asked) => {
+    const [candidate, format, comparison] = asked;
+    return fake.compare(candidate, format, comparison);
+  };
   return { slow, inspector: { inspect, compare } };
 }
 
@@ -137,9 +140,10 @@ test('an inspection that could not be made is no fault of the document', async (
 
 test('the inspector is told which lists are urgent', async () => {
   const inspector = createInspector('/nowhere');
+  const fake = new FakeInspector();
   const told: (boolean | undefined)[] = [];
   const store = await aStoreWith({
-    ...inspector,
+    compare: (candidate, format, comparison) => fake.compare(candidate, format, comparison),
     inspect: (content, format, isUrgent) => {
       told.push(isUrgent);
       return inspector.inspect(content, format);

@@ -116,6 +116,18 @@ describe('a list that has a content', () => {
     expect(await listOf(store)).toMatchObject({ except: ['a0.example.org'], version: 2 });
   });
 
+  test('for which two people are needed goes on asking for them while a write that asks for one waits', async () => {
+    const store = await aScopedList({ category: 'court', approvals: 2 });
+    await store.listVersions.approve(BORIS, { list: 'a', version: 1 });
+    const fields = { category: 'court', except: ['a0.example.org'] };
+    expect((await write(store, fields)).held).toMatchObject([{ version: 2 }]);
+    const own = store.listVersions.approve(ANNA, { list: 'a', version: 2 });
+    expect((await faultOf(own)).code).toBe('APPROVAL_NEEDS_ANOTHER');
+    await store.listVersions.approve(BORIS, { list: 'a', version: 2 });
+    expect(await listOf(store)).toMatchObject({ except: ['a0.example.org'], version: 2 });
+    expect((await store.lists()).get('a')?.record.approvals).toBe(2);
+  });
+
   test('is written in all else; the same again makes no second version, another one takes its place', async () => {
     const store = await aScopedList({ except: ['google.com'] });
     await write(store, { origin: 'new' });

@@ -245,6 +245,16 @@ test('a rejected version that waits again has its entries back, also while one m
   expect(await namesOf(store)).toEqual(['c.example', 'd.example']);
 });
 
+test('entries that protect names are not all gone at once', async () => {
+  const { store, edit, add } = await anOwnList({ category: 'protected' });
+  await add('a.example', 'b.example');
+  expect(await edit({ remove: ['a.example', 'b.example'] })).toMatchObject({
+    outcome: 'held',
+    reasons: ['none of its names would be protected any longer'],
+  });
+  expect(await linesOf(store)).toHaveLength(2);
+});
+
 test('a version from elsewhere does not become entries', async () => {
   const { store } = await anOwnList();
   const lists = [{ id: 'web', category: 'social', url: 'https://a.example/list', approvals: 2 }];

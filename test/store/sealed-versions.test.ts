@@ -233,12 +233,16 @@ describe('a content that a sealed list does not take', () => {
     let end = (): void => undefined;
     const looked = new Promise<void>((resolve) => (end = resolve));
     const inspector = createInspector('/nowhere');
-    const store = await aCourtStore(undefined, {}, {
-      inspect: async (content, format) => {
-        if (format !== 'sealed') await looked;
-        return inspector.inspect(content, format);
+    const store = await aCourtStore(
+      undefined,
+      {},
+      {
+        inspect: async (content, format) => {
+          if (format !== 'sealed') await looked;
+          return inspector.inspect(content, format);
+        },
       },
-    });
+    );
     const text = isThere ? namesContent(store, manyNames(3)) : namesContent(store, ['no name']);
     await store.applyDocument({ lists: [{ id: 'b', category: 'ads', url: URL }] }, ANNA);
     const other = { list: 'b', contentSha256: text, source: URL };

@@ -41,5 +41,10 @@ hint-file=no
     return ['--daemon=no', '--write-pid=no', `--config-dir=${folder}`];
   },
   reload: ({ folder }) =>
-    runCommand(LOAD_CORE, ['rec_control', `--socket-dir=${folder}`, 'reload-lua-config']),
+    runCommand(LOAD_CORE, [
+      'rec_control',
+      '--timeout=180',
+      `--socket-dir=${folder}`,
+      'reload-lua-config',
+    ]),
 };

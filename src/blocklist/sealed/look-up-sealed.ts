@@ -22,7 +22,7 @@ import { SEALED_ENTRY_WORDS, type SealedRecord } from './sealed-section.ts';
  * A power of two; 1 MiB a worker. The ten thousand names that are 95 % of all queries find room, next to
  * none of them in a slot that two want.
  */
-const SEEN_SLOTS = 131_072;
+export const SEEN_SLOTS = 131_072;
 const SEEN_WORDS = 2;
 
 /**

@@ -13,7 +13,9 @@ export function requireSealed(head: Uint8Array): void {
 
 /** The same body; it ends with an error in place of its first piece where it is not sealed. */
 export function sealedBody(body: Readable): Readable {
-  return Readable.from(checked(body), { objectMode: false });
+  const sealed = Readable.from(checked(body), { objectMode: false });
+  // Whoever reads it is thrown its error; whoever has stopped reading has one of his own.
+  return sealed.on('error', () => undefined);
 }
 
 async function* checked(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
