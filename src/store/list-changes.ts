@@ -147,9 +147,13 @@ export async function judgeLists(
     proposals.push({ candidate, look, judgement, isOfSettings });
     if (outcome === 'in-force' || reasons.length === 0) continue;
     held.push({ list: record.id, version: same?.version ?? null, reasons });
-    if (stored === undefined || stored.contentSha256 === '') continue;
+    if (stored === undefined) continue;
+    const asking = stillAsking(stored.record, record);
     settled.pop();
-    settled.push({ path, record: withContentOf(stored, record) });
+    settled.push({
+      path,
+      record: stored.contentSha256 === '' ? asking : withContentOf(stored, asking),
+    });
   }
   return { settled, reports, held, proposals };
 }
@@ -177,6 +181,11 @@ export async function applyLists(
   return { held: withVersions, entries };
 }
 
+/** What waits, waits for as many people as the list asks for: it does not lower that. */
+function stillAsking(before: ListRecord, after: ListRecord): ListRecord {
+  return before.approvals === 2 ? withScope({ ...after, approvals: 2 }, scopeOf(after)) : after;
+}
+
 /** A list as it is written, with the content and the scope that it has. */
 function withContentOf(
   { record: before, contentSha256 }: StoredList,
@@ -193,8 +202,7 @@ function withContentOf(
     ...(format === undefined ? {} : { format }),
     ...(after.contentSha256 === undefined ? {} : { contentSha256 }),
     ...(origin === undefined ? {} : { origin }),
-    // Fewer people with the next write: this one waits for as many as the list asks for.
-    ...settingsOf(before.approvals === 2 ? { ...after, approvals: 2 } : after),
+    ...settingsOf(after),
   };
   return withScope(kept, scopeOf(before));
 }

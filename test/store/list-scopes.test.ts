@@ -128,6 +128,18 @@ describe('a list that has a content', () => {
     expect((await store.lists()).get('a')?.record.approvals).toBe(2);
   });
 
+  test('and that never had one goes on asking for two people as well', async () => {
+    const store = await aListStore();
+    const list = aList(store, NAMES, { category: 'court', approvals: 2 });
+    const categories = [{ id: 'court', class: 'law' }];
+    await store.applyDocument({ categories, lists: [list] }, ANNA);
+    const { approvals, ...fewer } = list as Record<string, unknown>;
+    expect(approvals).toBe(2);
+    await store.applyDocument({ lists: [{ ...fewer, except: ['a0.example.org'] }] }, ANNA);
+    const own = store.listVersions.approve(ANNA, { list: 'a', version: 2 });
+    expect((await faultOf(own)).code).toBe('APPROVAL_NEEDS_ANOTHER');
+  });
+
   test('is written in all else; the same again makes no second version, another one takes its place', async () => {
     const store = await aScopedList({ except: ['google.com'] });
     await write(store, { origin: 'new' });
