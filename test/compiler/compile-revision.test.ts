@@ -48,11 +48,14 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true });
 });
 
+const OPEN = { shrinkPercentMax: 100, growthPercentMax: 100 };
+
 async function apply(names: readonly string[], plan: object = { block: ['adult'] }): Promise<void> {
   const { sha256 } = store.contents.save(Buffer.from(`${names.join('\n')}\n`));
   const document = {
     categories: [{ id: 'adult', class: 'policy' }],
-    lists: [{ id: 'a', category: 'adult', format: 'domains', contentSha256: sha256 }],
+    // Of two names one may be another: it is not the gate that is tested here.
+    lists: [{ id: 'a', category: 'adult', format: 'domains', contentSha256: sha256, gate: OPEN }],
     plans: [{ id: 'kids', ...plan }],
     subscribers: [{ id: 'home-1', plan: 'kids', addresses: ['192.0.2.7/32'] }],
   };
