@@ -33,7 +33,8 @@ had to wait counts from the time it was due. Memory after all runs. The start is
 right answer for a blocked name: from the text of the list, but for ours, which starts from its image on the disk.
 An update is the list with one name more, read again by the running server at the same load, until that name is
 blocked: unbound-local by SIGHUP, unbound-rpz by \`auth_zone_reload\`, dnsdist, pdns-recursor and knot-resolver by their
-consoles, bind by SIGHUP; dnsmasq must be started again. Ours is read on a thread that gives way to queries.`,
+consoles, bind by SIGHUP; dnsmasq must be started again. Ours is read on a thread that gives way to queries. The
+updates of this page are of a run of their own, that of pdns-recursor of another.`,
   growth: `Mix \`mixed\`, ten thousand names asked at every size. Subscribers have one address each, and the load
 comes from as many addresses as the most of them at every size, so that the kernel has the same to do. Of a million
 subscribers the households have a name of their own each, one in five of them a schedule. Workers share the cores with the load,

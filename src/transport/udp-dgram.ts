@@ -29,7 +29,7 @@ import {
 } from './packet-socket.ts';
 
 const RING_PLACES = 256;
-/** Above the clients that may wait for one answer, but where `pendingMax` is twice its default. */
+/** Above the clients that may wait for one answer, but where `pendingMax` is more than twice its default. */
 const UDP_SENDS_MAX = 16_384;
 /** How long `close` waits for responses that the kernel has not taken yet. */
 export const UDP_CLOSE_GRACE_MS = 250;
